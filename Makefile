@@ -1,0 +1,83 @@
+# make run    a living gateway with data on this machine, until Ctrl-C
+# make test   everything a contributor needs
+# make help   the rest
+
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+TOOL := go tool -modfile=internal/tools/go.mod
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
+COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+DATE ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+BUILDINFO := github.com/avika-ai/avika-collector/internal/buildinfo
+LDFLAGS := -s -w -X $(BUILDINFO).Version=$(VERSION) -X $(BUILDINFO).Commit=$(COMMIT) -X $(BUILDINFO).Date=$(DATE)
+SOURCES := $(shell git ls-files -co --exclude-standard -- '*.go' go.mod go.sum '*.html' '*.css' '*.js' '*.sql' 'distributions/*.yaml' 'extension/*.yaml' | grep -v '^tests/')
+
+GATEWAY := bin/otelcol-avika
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+.PHONY: run
+run: build node_modules ## Start ClickHouse, NGINX, an agent and the gateway here, and show what they do
+	@exec bin/quickstart $(ARGS)
+
+.PHONY: build
+build: $(GATEWAY) bin/agentsim bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
+
+$(GATEWAY): builder-config.yaml $(SOURCES)
+	@echo "building $@ (some minutes the first time)"
+	@$(TOOL) builder --config builder-config.yaml --ldflags '$(LDFLAGS)' --gcflags '' >bin/builder.log 2>&1 || { cat bin/builder.log; exit 1; }
+	@mv bin/dist/otelcol-avika $@
+
+bin/%: $(SOURCES)
+	@echo "building $@"
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+
+node_modules: package-lock.json
+	@echo "fetching ClickHouse's engine with npm (170 MB the first time)"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch node_modules
+
+.PHONY: test
+test: build node_modules unit-test e2e-test ## Unit tests with -race, then end-to-end tests on real servers
+
+.PHONY: unit-test
+unit-test: bin/localstack node_modules ## Unit tests, with a real ClickHouse and PostgreSQL where a test asks for one
+	bin/localstack exec --clickhouse --postgres -- go test -race $(TESTFLAGS) ./...
+
+.PHONY: e2e-test
+e2e-test: build node_modules ## The built gateway with the shipped configurations against real servers
+	cd tests && go test -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: generate
+generate: ## Regenerate what mdatagen and protoc-gen-go write
+	cd internal/tools && go run ./protogen -I ../../proto -out ../../proto/agentv1 agent.proto
+	go generate ./...
+
+.PHONY: fmt
+fmt: ## Format all Go files
+	$(TOOL) gofumpt -w $$(git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$')
+
+.PHONY: lint
+lint: ## Format, vet and staticcheck
+	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$|generated_')); \
+		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	cd tests && go vet ./...
+
+.PHONY: check-generated
+check-generated: generate ## Fail when regenerating changes a committed file
+	@git diff --exit-code --stat -- '*.pb.go' '*generated_*' '*/documentation.md' '*/metadata/*' || \
+		{ echo "generated files are stale: commit what make generate wrote"; exit 1; }
+
+.PHONY: validate
+validate: $(GATEWAY) ## Check every shipped configuration with the gateway itself
+	@for file in distributions/avika-gateway/config/*.yaml; do \
+		echo "validate $$file"; bin/otelcol-avika validate --config "$$file" || exit 1; done
+
+.PHONY: clean
+clean: ## Remove what was built, and the data of make run
+	rm -rf bin .local node_modules

@@ -41,7 +41,11 @@ node_modules: package-lock.json
 	@touch node_modules
 
 .PHONY: test
-test: build node_modules unit-test e2e-test ## Unit tests with -race, then end-to-end tests on real servers
+test: servers build unit-test e2e-test ## Unit tests with -race, then end-to-end tests on real servers
+
+.PHONY: servers
+servers: node_modules ## Install NGINX, PostgreSQL, Chromium and ClickHouse's engine where that is allowed
+	@tests/install-servers.sh
 
 .PHONY: unit-test
 unit-test: bin/localstack node_modules ## Unit tests, with a real ClickHouse and PostgreSQL where a test asks for one

@@ -21,8 +21,9 @@ type ClickHouseOptions struct {
 	Dir string
 	// TCPPort (native protocol) and HTTPPort; 0: a free one.
 	TCPPort, HTTPPort int
-	// ConfigFile is a ClickHouse configuration (XML or YAML) with users, passwords, remote_servers and the like;
-	// paths and ports come from these options. Empty: the user `default` without a password.
+	// ConfigFile is a ClickHouse configuration (XML or YAML) with remote_servers, users and the like; paths and ports
+	// come from these options. Its users count only when its key users_config names the file that has them, which may
+	// be itself. Empty: the user `default` without a password.
 	ConfigFile string
 	// LogFile receives the server's output; empty: clickhouse.log in Dir.
 	LogFile string

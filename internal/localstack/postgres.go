@@ -66,7 +66,9 @@ func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error)
 func (pg *Postgres) Addr() string { return address(pg.opts.Port) }
 
 // DSN connects to the empty database postgres as superuser.
-func (pg *Postgres) DSN() string { return "postgres://avika@" + pg.Addr() + "/postgres?sslmode=disable" }
+func (pg *Postgres) DSN() string {
+	return "postgres://avika@" + pg.Addr() + "/postgres?sslmode=disable"
+}
 
 // accepts asks the server itself: an open port is not enough while it recovers.
 func (pg *Postgres) accepts(bin string) func(context.Context) error {

@@ -1,0 +1,225 @@
+// Package pdataslab builds log records and spans of pdata in a few large allocations per batch instead of
+// one or two per attribute.
+//
+// pdata's public functions allocate a wrapper for each value. Here the same structures are laid out in slabs and handed
+// to pdata as they are. That depends on how pdata's internals lie in memory, so the layout is compared with pdata's
+// own types when the program starts; where it differs, and where pdata's pooling is switched on, which takes objects
+// apart, [Logs] and [Spans] go through the public functions. The result is the same, only slower.
+//
+// What is built is shared between records and batches (constant values, resources). It must be
+// marked read-only before it leaves the receiver, and is never reused: the garbage collector takes a slab when the last
+// consumer has let go of it.
+package pdataslab
+
+import "unsafe"
+
+// Value is the content of a pcommon.Value: an interface that holds a pointer to one of pdata's wrappers. The zero Value
+// is an empty one.
+type Value struct {
+	typ  unsafe.Pointer
+	data unsafe.Pointer
+}
+
+// KeyValue is an attribute.
+type KeyValue struct {
+	Value    Value
+	Key      string
+	strindex int32
+}
+
+// LogRecord is a plog.LogRecord under construction. Times are in Unix nanoseconds.
+type LogRecord struct {
+	Body         Value
+	SeverityText string
+	EventName    string
+	Attributes   []KeyValue
+	Time         uint64
+	ObservedTime uint64
+	Severity     int32
+	dropped      uint32
+	Flags        uint32
+	TraceID      [16]byte
+	SpanID       [8]byte
+}
+
+// Span is a ptrace.Span under construction. Times are in Unix nanoseconds.
+type Span struct {
+	traceState    string
+	Name          string
+	Attributes    []KeyValue
+	events        []unsafe.Pointer
+	links         []unsafe.Pointer
+	Status        Status
+	Start         uint64
+	End           uint64
+	Flags         uint32
+	Kind          int32
+	dropped       uint32
+	droppedEvents uint32
+	droppedLinks  uint32
+	TraceID       [16]byte
+	SpanID        [8]byte
+	ParentID      [8]byte
+}
+
+// Status is the status of a span.
+type Status struct {
+	Message string
+	Code    int32
+}
+
+type array struct {
+	values []Value
+}
+
+// Slab hands out the parts of one batch. It is empty after Release and remembers how much the last batch took.
+type Slab struct {
+	bytes   chunk[byte]
+	strings chunk[string]
+	ints    chunk[int64]
+	floats  chunk[float64]
+	values  chunk[Value]
+	arrays  chunk[array]
+	refs    chunk[*array]
+	pairs   chunk[KeyValue]
+	records chunk[LogRecord]
+	spans   chunk[Span]
+
+	open []KeyValue
+}
+
+// Release lets go of everything that was handed out.
+func (s *Slab) Release() {
+	s.bytes.release()
+	s.strings.release()
+	s.ints.release()
+	s.floats.release()
+	s.values.release()
+	s.arrays.release()
+	s.refs.release()
+	s.pairs.release()
+	s.records.release()
+	s.spans.release()
+	s.open = nil
+}
+
+// Copy returns a copy of b.
+func (s *Slab) Copy(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	to := s.bytes.take(len(b))
+	copy(to, b)
+	return unsafe.String(&to[0], len(to))
+}
+
+// Bytes returns room for n bytes, which must not change any more once the batch is handed on.
+func (s *Slab) Bytes(n int) []byte { return s.bytes.take(n) }
+
+// String makes a value of text.
+func (s *Slab) String(text string) Value {
+	p := s.strings.one()
+	*p = text
+	return Value{types.text, unsafe.Pointer(p)}
+}
+
+// Int makes a value of an integer.
+func (s *Slab) Int(n int64) Value {
+	p := s.ints.one()
+	*p = n
+	return Value{types.integer, unsafe.Pointer(p)}
+}
+
+// Float makes a value of a floating point number.
+func (s *Slab) Float(f float64) Value {
+	p := s.floats.one()
+	*p = f
+	return Value{types.double, unsafe.Pointer(p)}
+}
+
+// Array makes a value with room for n values, which are to be filled in.
+func (s *Slab) Array(n int) (Value, []Value) {
+	elements := s.values.take(n)
+	a := s.arrays.one()
+	a.values = elements
+	p := s.refs.one()
+	*p = a
+	return Value{types.array, unsafe.Pointer(p)}, elements
+}
+
+// Open begins a set of at most n attributes.
+func (s *Slab) Open(n int) {
+	s.open = s.pairs.reserve(n)[:0]
+}
+
+// Put adds an attribute to the open set. Keys are not compared; each must be put once.
+func (s *Slab) Put(key string, value Value) {
+	n := len(s.open)
+	s.open = s.open[:n+1]
+	pair := &s.open[n]
+	pair.Key, pair.Value = key, value
+}
+
+// PutString adds text that is not empty.
+func (s *Slab) PutString(key, text string) {
+	if text != "" {
+		s.Put(key, s.String(text))
+	}
+}
+
+// Close ends the open set and returns it.
+func (s *Slab) Close() []KeyValue {
+	set := s.open
+	s.pairs.used += len(set)
+	s.open = nil
+	return set[:len(set):len(set)]
+}
+
+// Record returns an empty log record.
+func (s *Slab) Record() *LogRecord { return s.records.one() }
+
+// Span returns an empty span.
+func (s *Slab) Span() *Span { return s.spans.one() }
+
+// chunk hands out pieces of growing arrays. It never hands out the same piece twice.
+type chunk[T any] struct {
+	buffer []T
+	used   int
+	// total is what was handed out of earlier buffers, expect what the last batch took.
+	total, expect int
+}
+
+const minChunk, maxChunk = 8, 1 << 16
+
+func (c *chunk[T]) one() *T {
+	if c.used == len(c.buffer) {
+		c.grow(1)
+	}
+	c.used++
+	return &c.buffer[c.used-1]
+}
+
+func (c *chunk[T]) take(n int) []T {
+	piece := c.reserve(n)
+	c.used += n
+	return piece
+}
+
+// reserve returns room for n without handing it out.
+func (c *chunk[T]) reserve(n int) []T {
+	if len(c.buffer)-c.used < n {
+		c.grow(n)
+	}
+	return c.buffer[c.used : c.used+n : c.used+n]
+}
+
+func (c *chunk[T]) grow(n int) {
+	c.total += c.used
+	size := min(max(c.total, c.expect-c.total, minChunk), maxChunk)
+	c.buffer, c.used = make([]T, max(size, n)), 0
+}
+
+func (c *chunk[T]) release() {
+	c.expect = c.total + c.used
+	c.buffer, c.used, c.total = nil, 0, 0
+}

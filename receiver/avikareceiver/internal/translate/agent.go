@@ -1,0 +1,111 @@
+package translate
+
+import (
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
+)
+
+// Agent is what is known of the agent behind a stream.
+type Agent struct {
+	settings *Settings
+	id       string
+	hash     uint64
+	facts    facts
+	// queued is the time of the newest facts, in Unix seconds.
+	queued   int64
+	resource []pdataslab.KeyValue
+	rate     rate
+}
+
+type facts struct {
+	hostname, version, podIP string
+	isPod                    bool
+	labels                   map[string]string
+}
+
+// NewAgent returns the agent with a canonical id. Nothing else is known of it before its first heartbeat.
+func NewAgent(settings *Settings, id string) *Agent {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(id)) // never fails
+	a := &Agent{settings: settings, id: id, hash: mix(hash.Sum64())}
+	a.resource = a.buildResource(&a.facts)
+	return a
+}
+
+// unknownVersion is what agents say in their first heartbeat.
+const unknownVersion = "unknown"
+
+// Heartbeat takes over the facts of a heartbeat that was queued at the given Unix time, unless newer ones are known. It
+// trims the labels of the message to the configured number and returns how many were left out.
+func (a *Agent) Heartbeat(queued int64, message *agentv1.Heartbeat) (labelsLeftOut int) {
+	labelsLeftOut = trimLabels(message.Labels, a.settings.Labels)
+	if queued < a.queued {
+		return labelsLeftOut
+	}
+	a.queued = queued
+	version := message.GetVersion()
+	if version == unknownVersion || version == "" {
+		version = a.facts.version
+	}
+	if a.facts.same(message, version) {
+		return labelsLeftOut
+	}
+	a.facts = facts{message.GetHostname(), version, message.GetPodIp(), message.GetIsPod(), maps.Clone(message.GetLabels())}
+	a.resource = a.buildResource(&a.facts)
+	return labelsLeftOut
+}
+
+func (f *facts) same(message *agentv1.Heartbeat, version string) bool {
+	return f.hostname == message.GetHostname() && f.version == version && f.podIP == message.GetPodIp() &&
+		f.isPod == message.GetIsPod() && maps.Equal(f.labels, message.GetLabels())
+}
+
+// trimLabels removes what is beyond the limit, the last in alphabetical order, so that the choice is always the same.
+func trimLabels(labels map[string]string, limit int) int {
+	excess := len(labels) - limit
+	if excess <= 0 {
+		return 0
+	}
+	keys := slices.Sorted(maps.Keys(labels))
+	for _, key := range keys[limit:] {
+		delete(labels, key)
+	}
+	return excess
+}
+
+// buildResource lays out the resource on its own, because it outlives batches.
+func (a *Agent) buildResource(f *facts) []pdataslab.KeyValue {
+	var slab pdataslab.Slab
+	slab.Open(9 + len(f.labels))
+	id := slab.String(a.id)
+	slab.Put("service.name", slab.String(nginxsemconv.ServiceName))
+	slab.Put("service.instance.id", id)
+	slab.Put(nginxsemconv.AgentID, id)
+	slab.PutString("service.version", f.version)
+	slab.PutString("host.name", f.hostname)
+	if f.isPod {
+		slab.PutString("k8s.pod.name", f.hostname)
+		slab.PutString(nginxsemconv.PodIP, f.podIP)
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.labels)) {
+		slab.PutString(labelAttribute(key), strings.ToValidUTF8(f.labels[key], "\uFFFD"))
+	}
+	return slab.Close()
+}
+
+func labelAttribute(key string) string {
+	switch key {
+	case nginxsemconv.LabelProject:
+		return "service.namespace"
+	case nginxsemconv.LabelEnvironment:
+		return "deployment.environment.name"
+	default:
+		return nginxsemconv.LabelPrefix + key
+	}
+}

@@ -1,0 +1,85 @@
+package translate
+
+import (
+	"strconv"
+
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/logline"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
+)
+
+// Values that most records share are made once.
+
+// method is a known HTTP method.
+type method struct {
+	name  string
+	value pdataslab.Value
+}
+
+const otherMethod = "_OTHER"
+
+var (
+	constants pdataslab.Slab
+	methods   = makeMethods("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", otherMethod)
+	statuses  = makeStatuses()
+)
+
+// maxKnownStatus bounds the statuses that have a value ready.
+const maxKnownStatus = 600
+
+type status struct {
+	number, text pdataslab.Value
+}
+
+func makeMethods(names ...string) map[string]method {
+	known := make(map[string]method, len(names))
+	for _, name := range names {
+		known[name] = method{name, constants.String(name)}
+	}
+	return known
+}
+
+func makeStatuses() *[maxKnownStatus]status {
+	var known [maxKnownStatus]status
+	for i := range known {
+		known[i] = status{constants.Int(int64(i)), constants.String(strconv.Itoa(i))}
+	}
+	return &known
+}
+
+// readMethod takes the method; one that is not known is kept as the original.
+func (r *request) readMethod(b *Batch, entry *wire.LogEntry, body string) {
+	found := first(entry.RequestMethod, b.access.Text[logline.Method])
+	if len(found) == 0 {
+		return
+	}
+	known, ok := methods[string(found)]
+	if !ok {
+		known = methods[otherMethod]
+		r.originalMethod = b.part(body, found)
+	}
+	r.method = known
+}
+
+func (b *Batch) statusValue(code int64) pdataslab.Value {
+	if code >= 0 && code < maxKnownStatus {
+		return statuses[code].number
+	}
+	return b.slab.Int(code)
+}
+
+// putStatus puts a status that is not absent, and the error type from a threshold on.
+func (b *Batch) putStatus(code, failure int64) {
+	if code <= 0 {
+		return
+	}
+	b.slab.Put("http.response.status_code", b.statusValue(code))
+	if code < failure {
+		return
+	}
+	if code < maxKnownStatus {
+		b.slab.Put("error.type", statuses[code].text)
+		return
+	}
+	b.slab.Put("error.type", b.slab.String(strconv.FormatInt(code, 10)))
+}

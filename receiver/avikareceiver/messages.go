@@ -1,0 +1,197 @@
+package avikareceiver
+
+import (
+	"bytes"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
+	"github.com/avika-ai/avika-collector/internal/agentid"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
+)
+
+const (
+	// maxAgentID is longer than a host name and an address can be.
+	maxAgentID = 320
+	// maxMalformed is how many messages of a stream may make no sense before it is closed.
+	maxMalformed = 100
+)
+
+// receive takes in one message. An error ends the stream.
+func (s *stream) receive(encoded []byte) error {
+	now := time.Now().UnixNano()
+	s.received.Store(now)
+	if err := s.message.Unmarshal(encoded); err != nil {
+		return s.refuseMessage(refusedMalformed)
+	}
+	if !bytes.Equal(s.message.AgentID, s.id) || s.agent == nil {
+		if err := s.identify(); err != nil {
+			return err
+		}
+	}
+	s.receiver.telemetry.message(s.message.Kind)
+	switch s.message.Kind {
+	case wire.KindLogEntry:
+		return s.logEntry(now, len(encoded))
+	case wire.KindHeartbeat:
+		return s.heartbeat()
+	case wire.KindMetrics:
+		return s.metrics(now, len(encoded))
+	case wire.KindState:
+		return s.state()
+	case wire.KindCommandResult:
+		return s.commandResult()
+	default:
+		return nil // agents may learn to send more; what is not known is not needed
+	}
+}
+
+// refuseMessage counts a message that makes no sense. The agent counts it as sent and goes on, so its stream
+// is only closed when it sends nothing else.
+func (s *stream) refuseMessage(reason string) error {
+	s.receiver.telemetry.refusedMessage(reason, s.agentID)
+	if s.malformed++; s.malformed > maxMalformed {
+		return s.receiver.refuse(reason, codes.InvalidArgument, "too many messages that are not the agent protocol's")
+	}
+	return nil
+}
+
+// identify checks the id of a message: it must be the authenticated one, and the same for the whole stream.
+func (s *stream) identify() error {
+	r, id := s.receiver, string(s.message.AgentID)
+	if !validAgentID(id) {
+		return r.refuse(refusedAgentID, codes.InvalidArgument, "agent_id must be 1 to 320 printable characters")
+	}
+	canonical := agentid.Canonical(id)
+	if s.identity.agentID != "" && canonical != s.identity.agentID {
+		return r.refuse(refusedIdentity, codes.PermissionDenied, "agent_id is not the authenticated agent's")
+	}
+	if s.agent != nil && canonical != s.agentID {
+		return r.refuse(refusedIdentity, codes.PermissionDenied, "agent_id changed within the stream")
+	}
+	s.id = []byte(id)
+	if s.agent != nil {
+		return nil
+	}
+	s.agentID = canonical
+	s.agent = translate.NewAgent(&r.translation, canonical)
+	return s.openSession()
+}
+
+func validAgentID(id string) bool {
+	if id == "" || len(id) > maxAgentID || !utf8.ValidString(id) {
+		return false
+	}
+	for _, c := range id {
+		if !unicode.IsPrint(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *stream) openSession() error {
+	if s.receiver.registry == nil {
+		return nil
+	}
+	ctx := s.connection.Context()
+	session, err := s.receiver.registry.Open(ctx, agentsession.Peer{
+		AgentID: s.agentID, Hostname: s.identity.hostname, Address: peerAddress(peer.FromContext(ctx)),
+		Authentication: s.identity.authentication,
+	})
+	if err != nil {
+		return s.receiver.endedBy(err)
+	}
+	s.session = session
+	s.opened <- session
+	return nil
+}
+
+func peerAddress(p *peer.Peer, ok bool) string {
+	if !ok || p.Addr == nil {
+		return ""
+	}
+	return p.Addr.String()
+}
+
+func (s *stream) logEntry(now int64, size int) error {
+	if err := s.entry.Unmarshal(s.message.Payload); err != nil {
+		return s.refuseMessage(refusedMalformed)
+	}
+	if s.session != nil && s.session.Tailing() && s.takenByTail() {
+		return nil
+	}
+	return s.closedError(s.outlet.log(s, now, size))
+}
+
+// takenByTail offers the entry to those who follow the agent's log.
+func (s *stream) takenByTail() bool {
+	var entry agentv1.LogEntry
+	if proto.Unmarshal(s.message.Payload, &entry) != nil {
+		return false // not valid UTF-8: nobody can have asked for it, and it is stored
+	}
+	return s.session.TakeLog(&entry)
+}
+
+func (s *stream) heartbeat() error {
+	message := &agentv1.Heartbeat{}
+	if proto.Unmarshal(s.message.Payload, message) != nil {
+		return s.refuseMessage(refusedMalformed)
+	}
+	if s.agent.Heartbeat(s.message.Timestamp, message) > 0 {
+		s.receiver.telemetry.limit("labels", "Left out labels of an agent that has more than limits::labels")
+	}
+	if s.session != nil {
+		s.session.Heartbeat(time.Unix(s.message.Timestamp, 0), message)
+	}
+	return nil
+}
+
+func (s *stream) metrics(now int64, size int) error {
+	message := &agentv1.NginxMetrics{}
+	if proto.Unmarshal(s.message.Payload, message) != nil {
+		return s.refuseMessage(refusedMalformed)
+	}
+	if s.session != nil {
+		s.session.Metrics(time.Unix(s.message.Timestamp, 0), message)
+	}
+	return s.closedError(s.outlet.metrics(s, message, now, size))
+}
+
+func (s *stream) state() error {
+	message := &agentv1.StateSnapshot{}
+	if proto.Unmarshal(s.message.Payload, message) != nil {
+		return s.refuseMessage(refusedMalformed)
+	}
+	if s.session != nil {
+		s.session.State(time.Unix(s.message.Timestamp, 0), message)
+	}
+	return nil
+}
+
+func (s *stream) commandResult() error {
+	message := &agentv1.CommandResult{}
+	if proto.Unmarshal(s.message.Payload, message) != nil {
+		return s.refuseMessage(refusedMalformed)
+	}
+	if s.session != nil {
+		s.session.CommandResult(message)
+	}
+	return nil
+}
+
+// closedError tells the agent that the gateway stopped while its message waited for the pipeline.
+func (s *stream) closedError(ok bool) error {
+	if ok {
+		return nil
+	}
+	return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
+}

@@ -1,0 +1,201 @@
+package avikareceiver
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
+)
+
+// outlet carries what a stream receives to the pipeline: one batch is being filled while the one before is delivered. When the
+// first is full and the second is not done, its reader waits, and HTTP/2's flow control holds the agent back.
+type outlet struct {
+	receiver *avikaReceiver
+	// ctx outlives the stream, so that what was read is delivered though its agent is gone.
+	ctx    context.Context
+	paused *atomic.Bool
+
+	mu       sync.Mutex
+	batch    translate.Batch
+	bytes    int
+	reserved int64
+	// delivering says that a batch is with the pipeline; due that the batch being filled need not wait for more.
+	delivering, due, closed bool
+	timer                   *time.Timer
+	// room gets a token when a delivery is done and the reader waits for it.
+	room chan struct{}
+}
+
+func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outlet {
+	o := &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1)}
+	o.batch.Settings = &r.translation
+	return o
+}
+
+// log adds the stream's log entry. It reports false when the receiver has given up before there was room.
+func (o *outlet) log(s *stream, now int64, size int) bool {
+	if !o.receiver.translation.Logs && !o.receiver.translation.Spans {
+		return true
+	}
+	if !o.makeRoom(size) {
+		o.receiver.telemetry.dropped(signalLogs, refusedShutdown, 1, nil)
+		return false
+	}
+	o.batch.Log(s.agent, &s.entry, s.message.Timestamp, now)
+	o.added(size)
+	return true
+}
+
+// metrics adds a sample like log.
+func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, size int) bool {
+	if !o.receiver.translation.Metrics {
+		return true
+	}
+	if !o.makeRoom(size) {
+		o.receiver.telemetry.dropped(signalMetrics, refusedShutdown, 1, nil)
+		return false
+	}
+	o.batch.Metrics(s.agent, message, s.message.Timestamp, now)
+	o.added(size)
+	return true
+}
+
+// makeRoom waits until another message may be held. It returns true with o.mu locked.
+func (o *outlet) makeRoom(size int) bool {
+	o.mu.Lock()
+	for o.full() && o.delivering {
+		o.mu.Unlock()
+		if !o.pause(o.room) {
+			return false
+		}
+		o.mu.Lock()
+	}
+	need := int64(o.bytes+size) - o.reserved
+	if need <= 0 {
+		return true
+	}
+	// Reserving as much again keeps the number of reservations low, and the excess below what is held.
+	need = max(need, min(o.reserved, maxReservation))
+	if o.receiver.pending.try(need) {
+		o.reserved += need
+		return true
+	}
+	o.mu.Unlock()
+	return o.waitForBudget(need)
+}
+
+const maxReservation = 64 << 10
+
+func (o *outlet) waitForBudget(need int64) bool {
+	o.receiver.telemetry.limit("pending_bytes", "Paused reading, because the pipelines are behind by limits::pending_bytes")
+	o.paused.Store(true)
+	ok := o.receiver.pending.wait(o.receiver.life, need)
+	o.paused.Store(false)
+	if !ok {
+		return false
+	}
+	o.mu.Lock()
+	o.reserved += need
+	return true
+}
+
+func (o *outlet) pause(until <-chan struct{}) bool {
+	o.paused.Store(true)
+	defer o.paused.Store(false)
+	select {
+	case <-until:
+		return true
+	case <-o.receiver.life.Done():
+		return false
+	}
+}
+
+func (o *outlet) full() bool {
+	return o.batch.Counts.Records >= o.receiver.config.Batch.MaxRecords || o.bytes >= o.receiver.config.Batch.MaxBytes
+}
+
+// added accounts for what was added and unlocks.
+func (o *outlet) added(size int) {
+	first := o.bytes == 0
+	o.bytes += size
+	switch {
+	case o.delivering:
+		if first {
+			o.arm()
+		}
+	case o.full():
+		o.deliverOnGoroutine()
+	case first:
+		o.arm()
+	}
+	o.mu.Unlock()
+}
+
+// arm makes the batch due after the configured time.
+func (o *outlet) arm() {
+	if o.timer == nil {
+		o.timer = time.AfterFunc(o.receiver.config.Batch.Timeout, o.expire)
+		return
+	}
+	o.timer.Reset(o.receiver.config.Batch.Timeout)
+}
+
+func (o *outlet) expire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed || o.bytes == 0:
+	case o.delivering:
+		o.due = true
+	default:
+		o.deliverOnGoroutine()
+	}
+}
+
+// close delivers what is left. The reader calls it when it has read its last message.
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	if !o.delivering && o.bytes > 0 {
+		o.deliverOnGoroutine()
+	}
+}
+
+// deliverOnGoroutine takes the batch, with o.mu locked.
+func (o *outlet) deliverOnGoroutine() {
+	o.delivering = true
+	data, reserved := o.take()
+	o.receiver.work.Go(func() { o.deliver(data, reserved) })
+}
+
+func (o *outlet) take() (translate.Data, int64) {
+	data, reserved := o.batch.Seal(), o.reserved
+	o.bytes, o.reserved, o.due = 0, 0, false
+	return data, reserved
+}
+
+// deliver hands batches on, one after the other, until there is none that is due.
+func (o *outlet) deliver(data translate.Data, reserved int64) {
+	for more := true; more; {
+		o.receiver.deliver(o.ctx, data)
+		o.receiver.pending.release(reserved)
+		o.mu.Lock()
+		if more = o.bytes > 0 && (o.due || o.closed || o.full()); more {
+			data, reserved = o.take()
+		} else {
+			o.delivering = false
+		}
+		o.mu.Unlock()
+		select {
+		case o.room <- struct{}{}:
+		default:
+		}
+	}
+}

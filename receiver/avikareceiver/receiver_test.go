@@ -1,0 +1,127 @@
+package avikareceiver
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/metadata"
+)
+
+// rig is a receiver on a socket of its own, with sinks behind it.
+type rig struct {
+	t        *testing.T
+	config   *Config
+	settings receiver.Settings
+	host     component.Host
+	logs     consumertest.LogsSink
+	metrics  consumertest.MetricsSink
+	traces   consumertest.TracesSink
+	parts    []component.Component
+	receiver *avikaReceiver
+}
+
+func newRig(t *testing.T, change ...func(*Config)) *rig {
+	g := &rig{t: t, config: createDefaultConfig().(*Config), settings: receivertest.NewNopSettings(metadata.Type), host: componenttest.NewNopHost()}
+	g.config.NetAddr.Endpoint = "127.0.0.1:0"
+	g.config.Batch.Timeout = 5 * time.Millisecond
+	for _, f := range change {
+		f(g.config)
+	}
+	return g
+}
+
+func startRig(t *testing.T, change ...func(*Config)) *rig {
+	g := newRig(t, change...)
+	g.start()
+	return g
+}
+
+func (g *rig) start() {
+	factory, ctx := NewFactory(), context.Background()
+	logs, err := factory.CreateLogs(ctx, g.settings, g.config, &g.logs)
+	require.NoError(g.t, err)
+	metrics, err := factory.CreateMetrics(ctx, g.settings, g.config, &g.metrics)
+	require.NoError(g.t, err)
+	traces, err := factory.CreateTraces(ctx, g.settings, g.config, &g.traces)
+	require.NoError(g.t, err)
+	g.parts = []component.Component{logs, metrics, traces}
+	g.receiver = logs.(*shared).receiver
+	for _, part := range g.parts {
+		require.NoError(g.t, part.Start(ctx, g.host))
+	}
+	g.t.Cleanup(g.stop)
+}
+
+func (g *rig) stop() {
+	for _, part := range g.parts {
+		require.NoError(g.t, part.Shutdown(context.Background()))
+	}
+}
+
+// dial opens a connection to the receiver and a stream on it.
+func (g *rig) dial(options ...grpc.DialOption) agentv1.Commander_ConnectClient {
+	options = append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, options...)
+	connection, err := grpc.NewClient(g.receiver.address.String(), options...)
+	require.NoError(g.t, err)
+	g.t.Cleanup(func() { _ = connection.Close() })
+	stream, err := agentv1.NewCommanderClient(connection).Connect(g.t.Context())
+	require.NoError(g.t, err)
+	return stream
+}
+
+const testAgent = "web-01-10-0-2-15"
+
+func logMessage(entry *agentv1.LogEntry) *agentv1.AgentMessage {
+	return &agentv1.AgentMessage{AgentId: testAgent, Timestamp: 1767225600, Payload: &agentv1.AgentMessage_LogEntry{LogEntry: entry}}
+}
+
+func heartbeatMessage(beat *agentv1.Heartbeat) *agentv1.AgentMessage {
+	return &agentv1.AgentMessage{AgentId: testAgent, Timestamp: 1767225600, Payload: &agentv1.AgentMessage_Heartbeat{Heartbeat: beat}}
+}
+
+func metricsMessage(sample *agentv1.NginxMetrics) *agentv1.AgentMessage {
+	return &agentv1.AgentMessage{AgentId: testAgent, Timestamp: 1767225600, Payload: &agentv1.AgentMessage_Metrics{Metrics: sample}}
+}
+
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, 10*time.Second, 2*time.Millisecond)
+}
+
+func TestOneServerForAllSignals(t *testing.T) {
+	g := startRig(t)
+	stream := g.dial()
+	require.NoError(t, stream.Send(heartbeatMessage(&agentv1.Heartbeat{Hostname: "web-01", Version: "1.27.0"})))
+	require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{
+		Timestamp: 1767225600, LogType: "access", RemoteAddr: "192.0.2.1", RequestMethod: "GET", RequestUri: "/a?b=c", Status: 200,
+		RequestTime: 0.25, RequestId: "0123456789abcdef0123456789abcdef",
+	})))
+	require.NoError(t, stream.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 7})))
+	eventually(t, func() bool {
+		return g.logs.LogRecordCount() == 1 && g.traces.SpanCount() == 1 && g.metrics.DataPointCount() > 0
+	})
+	resource := g.logs.AllLogs()[0].ResourceLogs().At(0)
+	require.Equal(t, map[string]any{
+		"service.name": "nginx", "service.instance.id": testAgent, nginxsemconv.AgentID: testAgent,
+		"service.version": "1.27.0", "host.name": "web-01",
+	}, resource.Resource().Attributes().AsRaw())
+	record := resource.ScopeLogs().At(0).LogRecords().At(0)
+	require.Equal(t, nginxsemconv.EventAccess, record.EventName())
+	require.Equal(t, map[string]any{
+		"http.request.method": "GET", "url.path": "/a", "url.query": "b=c", "http.response.status_code": int64(200),
+		"http.response.body.size": int64(0), "nginx.request.time": 0.25, "network.peer.address": "192.0.2.1",
+		"client.address": "192.0.2.1", "nginx.request.id": "0123456789abcdef0123456789abcdef",
+	}, record.Attributes().AsRaw())
+}

@@ -1,0 +1,252 @@
+package avikareceiver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
+)
+
+// stream is one agent's connection. The reader owns all fields but those marked otherwise.
+type stream struct {
+	receiver   *avikaReceiver
+	connection agentv1.Commander_ConnectServer
+	identity   identity
+	outlet     *outlet
+
+	// id is the agent's id as it was last sent, agentID its canonical form.
+	id      []byte
+	agentID string
+	agent   *translate.Agent
+	session agentsession.Session
+
+	frame     frame
+	message   wire.Message
+	entry     wire.LogEntry
+	malformed int
+
+	// opened hands the session to the goroutine that serves the stream.
+	opened chan agentsession.Session
+	// received is the time of the last message in Unix nanoseconds; paused says that reading waits for the pipeline.
+	// Anybody may read them.
+	received atomic.Int64
+	paused   atomic.Bool
+	// idle is closed by the set of streams when the stream has been silent for too long.
+	idle chan struct{}
+}
+
+// streamSet knows the streams that are open.
+type streamSet struct {
+	mu   sync.Mutex
+	open map[*stream]struct{}
+}
+
+// add reports whether there is room for another stream.
+func (set *streamSet) add(s *stream, limit int) bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if len(set.open) >= limit {
+		return false
+	}
+	set.open[s] = struct{}{}
+	return true
+}
+
+func (set *streamSet) remove(s *stream) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	delete(set.open, s)
+}
+
+func (set *streamSet) len() int {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return len(set.open)
+}
+
+// closeSilent ends the streams that have sent nothing since the given time, unless it was not their fault.
+func (set *streamSet) closeSilent(since int64) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for s := range set.open {
+		if s.received.Load() < since && !s.paused.Load() {
+			close(s.idle)
+			delete(set.open, s)
+		}
+	}
+}
+
+func (r *avikaReceiver) closeIdleStreams() {
+	limit := r.config.Limits.IdleTimeout
+	if limit == 0 {
+		return
+	}
+	ticker := time.NewTicker(max(min(limit/4, 5*time.Second), time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.streams.closeSilent(time.Now().Add(-limit).UnixNano())
+		case <-r.draining:
+			return
+		}
+	}
+}
+
+// connect serves a stream until one side ends it.
+func (r *avikaReceiver) connect(connection agentv1.Commander_ConnectServer) error {
+	ctx := connection.Context()
+	s := &stream{
+		receiver:   r,
+		connection: connection,
+		identity:   identityFrom(ctx),
+		opened:     make(chan agentsession.Session, 1),
+		idle:       make(chan struct{}),
+	}
+	s.outlet = newOutlet(r, client.NewContext(r.life, client.FromContext(ctx)), &s.paused)
+	s.received.Store(time.Now().UnixNano())
+	if !r.streams.add(s, r.config.Limits.Streams) {
+		r.telemetry.limit("streams", "Refused a stream, because as many are open as limits::streams allows")
+		return r.refuse(refusedStreams, codes.ResourceExhausted, "the gateway has as many streams as it may; try another one")
+	}
+	defer r.streams.remove(s)
+	return s.serve()
+}
+
+// serve waits for whatever ends the stream. The reader runs beside it, because only returning from here ends a stream.
+func (s *stream) serve() error {
+	done := make(chan error, 1)
+	s.receiver.work.Go(func() { done <- s.read() })
+	opened, draining := s.opened, s.receiver.draining
+	var commands <-chan *agentv1.ServerCommand
+	var ended <-chan struct{}
+	var session agentsession.Session
+	for {
+		select {
+		case err := <-done:
+			return err
+		case session = <-opened:
+			opened, commands, ended = nil, session.Commands(), session.Done()
+		case command, ok := <-commands:
+			commands = nil
+			if ok {
+				s.startSending(session, command)
+			}
+		case <-ended:
+			return s.receiver.endedBy(session.Err())
+		case <-s.idle:
+			s.receiver.telemetry.limit("idle_timeout", "Closed a stream that was silent for longer than limits::idle_timeout")
+			return s.receiver.refuse(refusedIdle, codes.DeadlineExceeded, "no message for "+s.receiver.config.Limits.IdleTimeout.String())
+		case <-draining:
+			return s.drain(done)
+		}
+	}
+}
+
+// quietTime is how long an agent must be silent to count as having sent what was under way.
+const quietTime = 50 * time.Millisecond
+
+// drain keeps reading while messages arrive, for at most a quarter of the time that the shutdown has.
+func (s *stream) drain(done <-chan error) error {
+	deadline := time.After(s.receiver.config.ShutdownTimeout / 4)
+	ticker := time.NewTicker(quietTime)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ticker.C:
+			if time.Now().UnixNano()-s.received.Load() < int64(quietTime) {
+				continue
+			}
+		case <-deadline:
+		}
+		return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
+	}
+}
+
+// read takes in messages until the stream ends. Then it leaves what was read to the outlet.
+func (s *stream) read() error {
+	defer s.outlet.close()
+	defer s.closeSession()
+	for {
+		if err := s.connection.RecvMsg(&s.frame); err != nil {
+			return s.receiver.readError(err)
+		}
+		err := s.receive(s.frame.bytes())
+		s.frame.free()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readError counts streams that break gRPC's rules. One that an agent ends, or the network, is nobody's fault.
+func (r *avikaReceiver) readError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	switch status.Code(err) {
+	case codes.Canceled, codes.Unavailable, codes.DeadlineExceeded:
+	case codes.ResourceExhausted:
+		r.telemetry.limit("max_recv_msg_size_mib", "Closed a stream whose message is larger than max_recv_msg_size_mib")
+		r.telemetry.refusedStream(refusedSize)
+	default:
+		r.telemetry.refusedStream(refusedProtocol)
+	}
+	return err
+}
+
+func (s *stream) closeSession() {
+	if s.session != nil {
+		s.session.Close()
+	}
+}
+
+// startSending sends the session's commands, of which first has been taken already, on a goroutine of their own: an agent that does
+// not read must not keep its stream from being closed.
+func (s *stream) startSending(session agentsession.Session, first *agentv1.ServerCommand) {
+	s.receiver.work.Go(func() {
+		ctx := s.connection.Context()
+		for command, ok := first, true; ok; {
+			session.CommandSent(command.GetCommandId(), s.connection.Send(command))
+			select {
+			case command, ok = <-session.Commands():
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// endedBy tells an agent why the registry does not want it.
+func (r *avikaReceiver) endedBy(reason error) error {
+	switch {
+	case errors.Is(reason, agentsession.ErrRevoked):
+		return r.refuse(refusedRevoked, codes.PermissionDenied, "this agent has been revoked in the registry")
+	case errors.Is(reason, agentsession.ErrApprovalRequired):
+		return r.refuse(refusedApproval, codes.FailedPrecondition, "this agent waits for approval in the registry")
+	case errors.Is(reason, agentsession.ErrRemoved):
+		return r.refuse(refusedRemoved, codes.Aborted, "this agent was removed from the registry; it may connect again")
+	case reason == nil, errors.Is(reason, context.Canceled):
+		return status.Error(codes.Unavailable, "the registry ended the session")
+	default:
+		return r.refuse(refusedRegistry, codes.Unavailable, "the registry ended the session: "+reason.Error())
+	}
+}
+
+func (r *avikaReceiver) refuse(reason string, code codes.Code, message string) error {
+	r.telemetry.refusedStream(reason)
+	return status.Error(code, message)
+}

@@ -1,0 +1,156 @@
+package avikareceiver
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/metadata"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
+)
+
+// Reasons for which streams, messages and records are refused.
+const (
+	refusedStreams   = "too_many_streams"
+	refusedIdle      = "idle"
+	refusedSize      = "message_too_large"
+	refusedProtocol  = "protocol_error"
+	refusedMalformed = "malformed"
+	refusedAgentID   = "invalid_agent_id"
+	refusedIdentity  = "wrong_agent_id"
+	refusedUnsigned  = "signature_missing"
+	refusedSignature = "signature_wrong"
+	refusedClock     = "signature_out_of_time"
+	refusedReplay    = "signature_replayed"
+	refusedRevoked   = "revoked"
+	refusedApproval  = "approval_required"
+	refusedRemoved   = "removed"
+	refusedRegistry  = "registry"
+	refusedPermanent = "permanent_error"
+	refusedNoRetry   = "retry_disabled"
+	refusedRetryTime = "retry_time_over"
+	refusedShutdown  = "shutdown"
+)
+
+const (
+	signalLogs    = "logs"
+	signalMetrics = "metrics"
+	signalTraces  = "traces"
+)
+
+// telemetry counts, and logs what is worth a line, but the same thing only once in a while.
+type telemetry struct {
+	builder  *metadata.TelemetryBuilder
+	logger   *zap.Logger
+	messages [wire.KindMetrics + 1]atomic.Int64
+
+	mu     sync.Mutex
+	logged map[string]time.Time
+}
+
+// logInterval is how long the same line is not logged again.
+const logInterval = 10 * time.Minute
+
+var messageTypes = [...]attribute.Set{
+	wire.KindNone:          attribute.NewSet(attribute.String("type", "other")),
+	wire.KindHeartbeat:     attribute.NewSet(attribute.String("type", "heartbeat")),
+	wire.KindCommandResult: attribute.NewSet(attribute.String("type", "command_result")),
+	wire.KindState:         attribute.NewSet(attribute.String("type", "state")),
+	wire.KindLogEntry:      attribute.NewSet(attribute.String("type", "log_entry")),
+	wire.KindMetrics:       attribute.NewSet(attribute.String("type", "metrics")),
+}
+
+func newTelemetry(r *avikaReceiver) (*telemetry, error) {
+	builder, err := metadata.NewTelemetryBuilder(r.settings.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	t := &telemetry{builder: builder, logger: r.logger, logged: map[string]time.Time{}}
+	if err := builder.RegisterMessagesCallback(t.observeMessages); err != nil {
+		return nil, err
+	}
+	if err := builder.RegisterReceiverAvikaStreamsCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(r.streams.len()))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return t, builder.RegisterReceiverAvikaPendingCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(r.pending.inUse())
+		return nil
+	})
+}
+
+func (t *telemetry) observeMessages(_ context.Context, o metric.Int64Observer) error {
+	for kind, set := range messageTypes {
+		if set.Len() > 0 {
+			o.Observe(t.messages[kind].Load(), metric.WithAttributeSet(set))
+		}
+	}
+	return nil
+}
+
+// message counts a message. It is on the hot path, hence an atomic that the callback reads.
+func (t *telemetry) message(kind wire.Kind) { t.messages[kind].Add(1) }
+
+func (t *telemetry) refusedStream(reason string) {
+	t.builder.ReceiverAvikaStreamsRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
+}
+
+func (t *telemetry) refusedMessage(reason, agentID string) {
+	t.builder.ReceiverAvikaMessagesRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
+	t.once("message "+reason, "Refused a message", zap.String("reason", reason), zap.String("agent_id", agentID))
+}
+
+func (t *telemetry) limit(limit, message string) {
+	t.builder.ReceiverAvikaLimitsReached.Add(context.Background(), 1, metric.WithAttributes(attribute.String("limit", limit)))
+	t.once("limit "+limit, message)
+}
+
+func (t *telemetry) retry(signal string, err error) {
+	t.builder.ReceiverAvikaRetries.Add(context.Background(), 1, metric.WithAttributes(attribute.String("signal", signal)))
+	t.once("retry "+signal, "The pipeline does not take data for now; its agents are held back", zap.String("signal", signal), zap.Error(err))
+}
+
+func (t *telemetry) dropped(signal, reason string, n int, err error) {
+	t.builder.ReceiverAvikaRecordsDropped.Add(context.Background(), int64(n),
+		metric.WithAttributes(attribute.String("signal", signal), attribute.String("reason", reason)))
+	t.once("dropped "+signal+reason, "Dropped data", zap.String("signal", signal), zap.String("reason", reason),
+		zap.Int("records", n), zap.Error(err))
+}
+
+// batch counts what was odd in a batch.
+func (t *telemetry) batch(counts *translate.Counts) {
+	t.unparsed("access", counts.UnparsedAccess)
+	t.unparsed("error", counts.UnparsedError)
+	if counts.RefusedValues > 0 {
+		t.builder.ReceiverAvikaValuesRefused.Add(context.Background(), int64(counts.RefusedValues))
+	}
+}
+
+func (t *telemetry) unparsed(line string, n int) {
+	if n > 0 {
+		t.builder.ReceiverAvikaLinesUnparsed.Add(context.Background(), int64(n), metric.WithAttributes(attribute.String("type", line)))
+	}
+}
+
+// once logs a warning, unless it did so for the same key not long ago.
+func (t *telemetry) once(key, message string, fields ...zap.Field) {
+	t.mu.Lock()
+	last, seen := t.logged[key]
+	now := time.Now()
+	silent := seen && now.Sub(last) < logInterval
+	if !silent {
+		t.logged[key] = now
+	}
+	t.mu.Unlock()
+	if !silent {
+		t.logger.Warn(message, fields...)
+	}
+}

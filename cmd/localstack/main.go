@@ -14,7 +14,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/avika-ai/avika-collector/internal/localstack"
 	"github.com/avika-ai/avika-collector/internal/localstack/engine"
 )
 
@@ -40,7 +39,7 @@ func main() {
 	case "exec":
 		err = runExec(os.Args[2:])
 	case "clickhouse":
-		err = runEngine(os.Args[2:])
+		err = engine.Main(os.Args[2:])
 	default:
 		err = fmt.Errorf("unknown command %q\n%s", os.Args[1], usage)
 	}
@@ -58,29 +57,6 @@ func exitCode(err error) int {
 	}
 	fmt.Fprintln(os.Stderr, "localstack:", err)
 	return 1
-}
-
-func runEngine(args []string) error {
-	flags := newFlags("clickhouse")
-	var opts engine.Options
-	flags.StringVar(&opts.Library, "library", "", "path of libchdb.so; default: the repository's node_modules")
-	flags.StringVar(&opts.Path, "path", "", "data folder")
-	flags.StringVar(&opts.ConfigFile, "config-file", "", "ClickHouse configuration")
-	flags.IntVar(&opts.TCPPort, "tcp-port", 9000, "port of the native protocol")
-	flags.IntVar(&opts.HTTPPort, "http-port", 8123, "port of the HTTP interface")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if opts.Path == "" {
-		return errors.New("--path is missing")
-	}
-	var err error
-	if opts.Library == "" {
-		if opts.Library, err = localstack.EngineLibrary(); err != nil {
-			return err
-		}
-	}
-	return engine.Run(opts)
 }
 
 func runExec(args []string) error {

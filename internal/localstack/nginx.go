@@ -13,7 +13,7 @@ import (
 // NGINXOptions say what an NGINX serves.
 type NGINXOptions struct {
 	// Dir is the prefix to which relative paths in Config refer; empty: a temporary folder that Stop removes. It has
-	// the folders logs and tmp.
+	// the folders conf (with nginx.conf), logs and tmp.
 	Dir string
 	// Config is the whole text of nginx.conf.
 	Config string
@@ -37,22 +37,21 @@ func StartNGINX(ctx context.Context, opts NGINXOptions) (*NGINX, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"logs", "tmp"} {
+	for _, sub := range []string{"conf", "logs", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, fmt.Errorf("make NGINX's folders: %w", err)
 		}
 	}
-	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(opts.Config), 0o644); err != nil {
+	n := &NGINX{dir: dir}
+	if err := os.WriteFile(n.ConfigFile(), []byte(opts.Config), 0o644); err != nil {
 		return nil, fmt.Errorf("write nginx.conf: %w", err)
 	}
-	n := &NGINX{dir: dir}
 	n.server = server{
 		spec: Spec{
 			Name: "NGINX", LogFile: filepath.Join(dir, "logs", "nginx.out"), StopSignal: syscall.SIGQUIT,
 			// SIGTERM, for NGINX's master must be alive to end its workers.
 			DeathSignal: syscall.SIGTERM,
-			Args:        []string{binary, "-p", dir, "-c", conf, "-e", filepath.Join(dir, "logs", "error.log"), "-g", "daemon off;"},
+			Args:        []string{binary, "-p", dir, "-c", n.ConfigFile(), "-e", filepath.Join(dir, "logs", "error.log"), "-g", "daemon off;"},
 		},
 		ready:     func(ctx context.Context) error { return httpOK(ctx, opts.Ready) },
 		temporary: temporary, grace: stopGrace,
@@ -62,6 +61,9 @@ func StartNGINX(ctx context.Context, opts NGINXOptions) (*NGINX, error) {
 
 // Dir is the prefix.
 func (n *NGINX) Dir() string { return n.dir }
+
+// ConfigFile is nginx.conf; change it, then Reload.
+func (n *NGINX) ConfigFile() string { return filepath.Join(n.dir, "conf", "nginx.conf") }
 
 // Reload makes the server read its configuration again.
 func (n *NGINX) Reload() error { return n.Signal(syscall.SIGHUP) }

@@ -36,7 +36,7 @@ func TestNGINXServesReloadsAndStops(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, n.Stop()) })
 	assert.Equal(t, "one", get(t, base))
-	require.NoError(t, os.WriteFile(filepath.Join(n.Dir(), "nginx.conf"), fmt.Appendf(nil, nginxConf, ports[0], "two"), 0o600))
+	require.NoError(t, os.WriteFile(n.ConfigFile(), fmt.Appendf(nil, nginxConf, ports[0], "two"), 0o600))
 	require.NoError(t, n.Reload())
 	assert.Eventually(t, func() bool { return get(t, base) == "two" }, waitFor, tick)
 	assert.Contains(t, localstack.Tail(filepath.Join(n.Dir(), "logs", "access.log"), 1), "GET / HTTP/1.1")

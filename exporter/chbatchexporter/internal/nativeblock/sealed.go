@@ -1,0 +1,136 @@
+package nativeblock
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Sealed is a block that is complete: its columns are compressed and nothing changes any more.
+type Sealed struct {
+	Rows int
+	// RawSize is the size before compression.
+	RawSize int
+	Columns []SealedColumn
+}
+
+// SealedColumn is a column in compressed frames, as they go to the socket: name, type and data.
+type SealedColumn struct {
+	Name, Type string
+	Frames     []byte
+}
+
+// Size in bytes, compressed.
+func (s *Sealed) Size() int {
+	n := 0
+	for i := range s.Columns {
+		n += len(s.Columns[i].Frames)
+	}
+	return n
+}
+
+// Seal compresses the block's columns with c. The block may be reset afterwards.
+func (b *Block) Seal(c *Compressor) (*Sealed, error) {
+	s := &Sealed{Rows: b.Rows, Columns: make([]SealedColumn, len(b.Fields))}
+	frames := make([]byte, 0, b.Size()/4+64*len(b.Fields))
+	ends := make([]int, len(b.Fields))
+	for i := range b.Fields {
+		f := &b.Fields[i]
+		if f.Column.Rows() != b.Rows {
+			return nil, fmt.Errorf("column %s has %d rows of %d", f.Name, f.Column.Rows(), b.Rows)
+		}
+		c.raw = appendField(c.raw[:0], f)
+		s.RawSize += len(c.raw)
+		var err error
+		if frames, err = c.appendFrames(frames, c.raw); err != nil {
+			return nil, fmt.Errorf("compress column %s: %w", f.Name, err)
+		}
+		ends[i] = len(frames)
+	}
+	start := 0
+	for i, end := range ends {
+		s.Columns[i] = SealedColumn{Name: b.Fields[i].Name, Type: b.Fields[i].Type, Frames: frames[start:end:end]}
+		start = end
+	}
+	return s, nil
+}
+
+func appendField(b []byte, f *Field) []byte {
+	b = appendString(b, f.Name)
+	b = appendString(b, f.Type)
+	b = append(b, 0) // no custom serialization
+	return f.Column.appendData(f.Column.appendPrefix(b))
+}
+
+func appendString(b []byte, s string) []byte { return append(appendLen(b, len(s)), s...) }
+
+// AppendWire appends the block as the body of a Data packet, with the columns that keep accepts.
+func (s *Sealed) AppendWire(b []byte, c *Compressor, keep func(name string) bool) ([]byte, error) {
+	columns := 0
+	for i := range s.Columns {
+		if keep(s.Columns[i].Name) {
+			columns++
+		}
+	}
+	c.raw = append(c.raw[:0], blockInfo[:]...)
+	c.raw = binary.AppendUvarint(c.raw, uint64(columns))
+	c.raw = binary.AppendUvarint(c.raw, uint64(s.Rows))
+	b, err := c.appendFrames(b, c.raw)
+	if err != nil {
+		return b, err
+	}
+	for i := range s.Columns {
+		if keep(s.Columns[i].Name) {
+			b = append(b, s.Columns[i].Frames...)
+		}
+	}
+	return b, nil
+}
+
+// blockInfo: field 1, no overflow row; field 2, bucket -1; end.
+var blockInfo = [...]byte{1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0}
+
+// codecVersion of Append and Parse. What is on disk is read by later versions of the exporter.
+const codecVersion = 1
+
+// Append writes the block for storage.
+func (s *Sealed) Append(b []byte) []byte {
+	b = append(b, codecVersion)
+	b = binary.AppendUvarint(b, uint64(s.Rows))
+	b = binary.AppendUvarint(b, uint64(s.RawSize))
+	b = binary.AppendUvarint(b, uint64(len(s.Columns)))
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		b = appendString(b, c.Name)
+		b = appendString(b, c.Type)
+		b = binary.AppendUvarint(b, uint64(len(c.Frames)))
+	}
+	for i := range s.Columns {
+		b = append(b, s.Columns[i].Frames...)
+	}
+	return b
+}
+
+// Parse reads what Append wrote; it keeps b. Frames are checked by their checksums when they are read.
+func Parse(b []byte) (*Sealed, error) {
+	r := reader{b: b}
+	if v := r.byte(); r.err == nil && v != codecVersion {
+		return nil, fmt.Errorf("sealed block: unknown version %d", v)
+	}
+	s := &Sealed{Rows: r.length(maxRows), RawSize: r.length(maxBytes)}
+	sizes := make([]int, 0, 64)
+	for n := r.length(maxColumns); n > 0 && r.err == nil; n-- {
+		s.Columns = append(s.Columns, SealedColumn{Name: r.string(), Type: r.string()})
+		sizes = append(sizes, r.length(maxBytes))
+	}
+	for i, n := range sizes {
+		s.Columns[i].Frames = r.take(n)
+	}
+	if r.err == nil && len(r.b) != 0 {
+		r.err = errors.New("bytes after the end")
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("sealed block: %w", r.err)
+	}
+	return s, nil
+}

@@ -1,0 +1,224 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/internal/localstack"
+)
+
+// GatewayOptions say how a gateway runs.
+type GatewayOptions struct {
+	// Config is what follows --config: "embedded:quickstart", or a path.
+	Config string
+	// Args are further arguments, as in --set=key=value.
+	Args []string
+	// ClickHouse is host:port, perhaps several with commas.
+	ClickHouse string
+	// Postgres is a DSN; empty where the configuration needs none.
+	Postgres string
+	// StateDir is AVIKA_STATE_DIR; empty: a new temporary folder.
+	StateDir string
+	// ID is GATEWAY_ID; default "gateway-1".
+	ID string
+	// Env are further settings, "NAME=value"; they win.
+	Env []string
+}
+
+// Gateway is a running otelcol-avika. It keeps ports and state through Restart.
+type Gateway struct {
+	t       testing.TB
+	spec    localstack.Spec
+	process *localstack.Process
+
+	agentPort, httpPort, metricsPort, otlpGRPCPort, otlpHTTPPort, healthPort int
+
+	// StateDir is AVIKA_STATE_DIR.
+	StateDir string
+}
+
+// StartGateway runs the built gateway and waits until it is ready.
+func StartGateway(t testing.TB, opts GatewayOptions) *Gateway {
+	t.Helper()
+	g := NewGateway(t, opts)
+	g.Start()
+	return g
+}
+
+// NewGateway prepares a gateway without starting it.
+func NewGateway(t testing.TB, opts GatewayOptions) *Gateway {
+	t.Helper()
+	ports := Ports(t, 6)
+	g := &Gateway{
+		t: t, agentPort: ports[0], httpPort: ports[1], metricsPort: ports[2], otlpGRPCPort: ports[3],
+		otlpHTTPPort: ports[4], healthPort: ports[5], StateDir: opts.StateDir,
+	}
+	if g.StateDir == "" {
+		g.StateDir = tempDir(t)
+	}
+	g.spec = localstack.Spec{
+		Name: "the gateway", Args: append([]string{Binary(t, "otelcol-avika"), "--config", opts.Config}, opts.Args...),
+		Env: g.env(opts), LogFile: filepath.Join(tempDir(t), "gateway.log"), DeathSignal: syscall.SIGKILL,
+	}
+	showLogOnFailure(t, g.spec.Name, g.spec.LogFile)
+	t.Cleanup(func() {
+		if g.process != nil {
+			_ = g.process.Stop(stopGrace)
+		}
+	})
+	return g
+}
+
+func (g *Gateway) env(opts GatewayOptions) []string {
+	id := opts.ID
+	if id == "" {
+		id = "gateway-1"
+	}
+	env := []string{
+		"AVIKA_LISTEN_HOST=127.0.0.1", "AVIKA_STATE_DIR=" + g.StateDir, "GATEWAY_ID=" + id,
+		"AVIKA_AGENT_PORT=" + strconv.Itoa(g.agentPort), "AVIKA_HTTP_PORT=" + strconv.Itoa(g.httpPort),
+		"AVIKA_METRICS_PORT=" + strconv.Itoa(g.metricsPort), "HEALTH_PORT=" + strconv.Itoa(g.healthPort),
+		"OTLP_GRPC_PORT=" + strconv.Itoa(g.otlpGRPCPort), "OTLP_HTTP_PORT=" + strconv.Itoa(g.otlpHTTPPort),
+		"CLICKHOUSE_ENDPOINT=" + opts.ClickHouse, "POSTGRES_DSN=" + opts.Postgres,
+	}
+	return append(env, opts.Env...)
+}
+
+// Start runs the gateway and waits until it is ready.
+func (g *Gateway) Start() {
+	g.t.Helper()
+	g.Launch()
+	g.WaitReady()
+}
+
+// Launch runs the gateway and does not wait.
+func (g *Gateway) Launch() {
+	g.t.Helper()
+	p, err := localstack.StartProcess(g.spec)
+	require.NoError(g.t, err)
+	g.process = p
+}
+
+// WaitReady waits until /ready answers 200.
+func (g *Gateway) WaitReady() {
+	g.t.Helper()
+	require.Eventually(g.t, func() bool {
+		select {
+		case <-g.process.Done():
+			g.t.Fatalf("the gateway ended before it was ready: %v", g.process.Err())
+		default:
+		}
+		code, _, err := fetch(g.URL("/ready"))
+		return err == nil && code == http.StatusOK
+	}, startTimeout, Tick, "the gateway is not ready")
+}
+
+// Stop ends the gateway gracefully and requires that it ends without an error.
+func (g *Gateway) Stop() {
+	g.t.Helper()
+	require.NoError(g.t, g.process.Stop(stopGrace))
+	require.NoError(g.t, g.process.Err())
+}
+
+// Kill ends the gateway with SIGKILL.
+func (g *Gateway) Kill() {
+	g.t.Helper()
+	require.NoError(g.t, g.process.Kill())
+}
+
+// Pause freezes the gateway, Resume lets it go on.
+func (g *Gateway) Pause() {
+	g.t.Helper()
+	require.NoError(g.t, g.process.Pause())
+}
+
+// Resume undoes Pause.
+func (g *Gateway) Resume() {
+	g.t.Helper()
+	require.NoError(g.t, g.process.Resume())
+}
+
+// Restart stops the gateway gracefully and starts it on the same ports and state.
+func (g *Gateway) Restart() {
+	g.t.Helper()
+	g.Stop()
+	g.Start()
+}
+
+// Running tells whether the process lives.
+func (g *Gateway) Running() bool {
+	select {
+	case <-g.process.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// PID is the process id.
+func (g *Gateway) PID() int { return g.process.PID() }
+
+// LogFile is where the gateway's output goes.
+func (g *Gateway) LogFile() string { return g.spec.LogFile }
+
+// AgentAddr is host:port for agents.
+func (g *Gateway) AgentAddr() string { return localAddr(g.agentPort) }
+
+// OTLPGRPCAddr is host:port for OTLP over gRPC.
+func (g *Gateway) OTLPGRPCAddr() string { return localAddr(g.otlpGRPCPort) }
+
+// OTLPHTTPURL is the address of an OTLP/HTTP path, as in /v1/logs.
+func (g *Gateway) OTLPHTTPURL(path string) string {
+	return "http://" + localAddr(g.otlpHTTPPort) + path
+}
+
+// URL is the address of a path of the registry's HTTP interface.
+func (g *Gateway) URL(path string) string { return "http://" + localAddr(g.httpPort) + path }
+
+// MetricsURL is the address of the gateway's own metrics.
+func (g *Gateway) MetricsURL() string { return "http://" + localAddr(g.metricsPort) + "/metrics" }
+
+// HealthURL is the address of the collector's health check.
+func (g *Gateway) HealthURL() string { return "http://" + localAddr(g.healthPort) + "/" }
+
+// GetJSON decodes the answer of a path of the registry's HTTP interface, which must be 200.
+func (g *Gateway) GetJSON(t assert.TestingT, path string, into any) bool {
+	code, body, err := fetch(g.URL(path))
+	return assert.NoError(t, err) && assert.Equal(t, http.StatusOK, code, "%s: %s", path, body) &&
+		assert.NoError(t, json.Unmarshal(body, into), "%s: %s", path, body)
+}
+
+func localAddr(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+// maxBody bounds what is read of an answer.
+const maxBody = 64 << 20
+
+func fetch(url string) (code int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return 0, nil, fmt.Errorf("read %s: %w", url, err)
+	}
+	return resp.StatusCode, body, nil
+}

@@ -1,0 +1,53 @@
+package harness
+
+import (
+	"bytes"
+	"maps"
+	"net/http"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+)
+
+// Metrics are the gateway's own metrics at one moment.
+type Metrics map[string]*dto.MetricFamily
+
+// Metrics reads the gateway's own metrics.
+func (g *Gateway) Metrics(t testing.TB) Metrics {
+	t.Helper()
+	code, body, err := fetch(g.MetricsURL())
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, code)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+	require.NoError(t, err)
+	return families
+}
+
+// Has tells whether there is a metric of this name.
+func (m Metrics) Has(name string) bool { return m[name] != nil }
+
+// Sum adds up the counters and gauges of a name, and the counts of a histogram, whose labels include the given ones.
+func (m Metrics) Sum(name string, labels map[string]string) (sum float64) {
+	for _, metric := range m[name].GetMetric() {
+		if !includes(metric, labels) {
+			continue
+		}
+		sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + metric.GetUntyped().GetValue() +
+			float64(metric.GetHistogram().GetSampleCount())
+	}
+	return sum
+}
+
+func includes(metric *dto.Metric, labels map[string]string) bool {
+	missing := maps.Clone(labels)
+	for _, pair := range metric.GetLabel() {
+		if missing[pair.GetName()] == pair.GetValue() {
+			delete(missing, pair.GetName())
+		}
+	}
+	return len(missing) == 0
+}

@@ -102,10 +102,7 @@ func (s *stack) stopOrder() []part {
 
 // watch shows the status until ctx ends or a part does.
 func (s *stack) watch(ctx context.Context) error {
-	status, err := newStatus(s.opts, s.clickHouse)
-	if err != nil {
-		return err
-	}
+	status := newStatus(s.opts, s.clickHouse)
 	defer status.close()
 	tick := time.NewTicker(s.opts.interval)
 	defer tick.Stop()

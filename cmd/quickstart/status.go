@@ -9,23 +9,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
 )
 
 // rateWindow is how many looks back the row rate reaches, so that the figure does not jump.
 const rateWindow = 5
 
 // rowsQuery counts what the gateway inserts, not what materialized views derive from it.
-const rowsQuery = `SELECT toUInt64(sum(total_rows)) FROM system.tables WHERE database = ? AND engine LIKE '%MergeTree'
+const rowsQuery = `SELECT sum(ifNull(total_rows, 0)) AS rows FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'
 	AND name NOT IN ('traffic_5min', 'geo_requests_hourly', 'otel_traces_trace_id_ts', 'gateway_metrics')
 	AND name NOT LIKE '.inner%'`
 
 // status asks the gateway and ClickHouse how it goes.
 type status struct {
-	opts  options
-	rows  driver.Conn
-	looks []look // the last ones, oldest first
+	opts      options
+	endpoints []string
+	conn      *ch.Client // nil: not connected
+	looks     []look     // the last ones, oldest first
 }
 
 // look is how many rows there were at a time.
@@ -34,18 +35,46 @@ type look struct {
 	rows uint64
 }
 
-func newStatus(opts options, endpoint string) (*status, error) {
-	conn, err := clickhouse.Open(&clickhouse.Options{
-		Addr: strings.Split(endpoint, ","), Auth: clickhouse.Auth{Username: opts.username, Password: opts.password},
-		DialTimeout: 2 * time.Second, ReadTimeout: 5 * time.Second,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look at ClickHouse: %w", err)
-	}
-	return &status{opts: opts, rows: conn}, nil
+func newStatus(opts options, clickHouse string) *status {
+	return &status{opts: opts, endpoints: strings.Split(clickHouse, ",")}
 }
 
-func (s *status) close() { _ = s.rows.Close() }
+func (s *status) close() {
+	if s.conn != nil {
+		_ = s.conn.Close()
+		s.conn = nil
+	}
+}
+
+// connect takes the first server that answers.
+func (s *status) connect(ctx context.Context) (err error) {
+	for _, endpoint := range s.endpoints {
+		s.conn, err = ch.Dial(ctx, ch.Options{Address: strings.TrimSpace(endpoint), User: s.opts.username, Password: s.opts.password})
+		if err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("connect to ClickHouse: %w", err)
+}
+
+// stored is the number of rows in the gateway's tables. A connection that failed is made anew the next time.
+func (s *status) stored(ctx context.Context) (uint64, error) {
+	if s.conn == nil {
+		if err := s.connect(ctx); err != nil {
+			return 0, err
+		}
+	}
+	var rows proto.ColUInt64
+	err := s.conn.Do(ctx, ch.Query{
+		Body: rowsQuery, Parameters: ch.Parameters(map[string]any{"database": s.opts.database}),
+		Result: proto.Results{{Name: "rows", Data: &rows}},
+	})
+	if err != nil || rows.Rows() == 0 {
+		s.close()
+		return 0, fmt.Errorf("count rows: %w", err)
+	}
+	return rows.Row(0), nil
+}
 
 // line is the status as one line; what cannot be asked is shown as a question mark.
 func (s *status) line(ctx context.Context) string {
@@ -55,8 +84,7 @@ func (s *status) line(ctx context.Context) string {
 	if n, err := s.online(ctx); err == nil {
 		online = strconv.Itoa(n)
 	}
-	var rows uint64
-	if err := s.rows.QueryRow(ctx, rowsQuery, s.opts.database).Scan(&rows); err == nil {
+	if rows, err := s.stored(ctx); err == nil {
 		stored, rate = grouped(rows), strconv.FormatFloat(s.rate(look{time.Now(), rows}), 'f', 0, 64)
 	}
 	return fmt.Sprintf("agents online %s · rows stored %s · %s rows/s", online, stored, rate)

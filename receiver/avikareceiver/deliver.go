@@ -18,18 +18,32 @@ import (
 
 const dataFormat = "avika"
 
-// deliver returns when the pipelines have taken the data, or refused it for good.
-func (r *avikaReceiver) deliver(ctx context.Context, data translate.Data) {
-	r.telemetry.batch(&data.Counts)
-	if data.Logs != (plog.Logs{}) {
-		r.deliverLogs(ctx, data.Logs, data.Counts.Records)
+// deliver returns when the pipelines have taken the batch, or refused it for good.
+func (r *avikaReceiver) deliver(ctx context.Context, batch *pending) {
+	if len(batch.entries) > 0 {
+		logs, traces, counts := r.translate(batch)
+		if counts.Records > 0 {
+			r.deliverLogs(ctx, logs, counts.Records)
+		}
+		if counts.Spans > 0 {
+			r.deliverTraces(ctx, traces, counts.Spans)
+		}
 	}
-	if data.Traces != (ptrace.Traces{}) {
-		r.deliverTraces(ctx, data.Traces, data.Counts.Spans)
+	metrics, counts := batch.samples.Take()
+	r.telemetry.refusedValues(counts.RefusedValues)
+	if counts.Points > 0 {
+		r.deliverMetrics(ctx, metrics, counts.Points)
 	}
-	if data.Metrics != (pmetric.Metrics{}) {
-		r.deliverMetrics(ctx, data.Metrics, data.Counts.Points)
-	}
+}
+
+// translate makes OpenTelemetry data of the entries and lets go of them.
+func (r *avikaReceiver) translate(batch *pending) (plog.Logs, ptrace.Traces, translate.Counts) {
+	translator := r.translators.Get().(*translate.Translator)
+	defer r.translators.Put(translator)
+	defer batch.release()
+	logs, traces, counts := translator.Translate(batch.entries, batch.segments)
+	r.telemetry.translated(&counts)
+	return logs, traces, counts
 }
 
 // The reference held below keeps pdata's pools, when they are on, from taking data apart that may be offered again.

@@ -123,13 +123,11 @@ func peerAddress(p *peer.Peer, ok bool) string {
 }
 
 func (s *stream) logEntry(now int64, size int) error {
-	if err := s.entry.Unmarshal(s.message.Payload); err != nil {
-		return s.refuseMessage(refusedMalformed)
-	}
 	if s.session != nil && s.session.Tailing() && s.takenByTail() {
 		return nil
 	}
-	return s.closedError(s.outlet.log(s, now, size))
+	entry := translate.Entry{Encoded: s.frame.keep(s.message.Payload), Queued: s.message.Timestamp, Received: now}
+	return s.closedError(s.outlet.log(s, entry, size))
 }
 
 // takenByTail offers the entry to those who follow the agent's log.

@@ -18,25 +18,35 @@ type outlet struct {
 	ctx    context.Context
 	paused *atomic.Bool
 
-	mu       sync.Mutex
-	batch    translate.Batch
-	bytes    int
-	reserved int64
-	// delivering says that a batch is with the pipeline; due that the batch being filled need not wait for more.
+	mu      sync.Mutex
+	pending pending
+	// delivering says that a batch is with the pipeline; due that the pending one need not wait for more.
 	delivering, due, closed bool
 	timer                   *time.Timer
-	// room gets a token when a delivery is done and the reader waits for it.
+	// room gets a token when a delivery is done.
 	room chan struct{}
+}
+
+// pending is a batch that is being filled. Log entries stay encoded until they are delivered: that takes a
+// third of the memory, and the garbage collector has nothing to look at in them.
+type pending struct {
+	entries  []translate.Entry
+	segments []translate.Segment
+	samples  translate.Samples
+	// bytes is the size as received, reserved what is taken of the receiver's budget.
+	bytes    int
+	reserved int64
 }
 
 func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outlet {
 	o := &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1)}
-	o.batch.Settings = &r.translation
+	o.pending.samples.Settings = &r.translation
 	return o
 }
 
-// log adds the stream's log entry. It reports false when the receiver has given up before there was room.
-func (o *outlet) log(s *stream, now int64, size int) bool {
+// log adds the stream's log entry, which must not change any more. It reports false when the receiver has given up
+// before there was room.
+func (o *outlet) log(s *stream, entry translate.Entry, size int) bool {
 	if !o.receiver.translation.Logs && !o.receiver.translation.Spans {
 		return true
 	}
@@ -44,7 +54,7 @@ func (o *outlet) log(s *stream, now int64, size int) bool {
 		o.receiver.telemetry.dropped(signalLogs, refusedShutdown, 1, nil)
 		return false
 	}
-	o.batch.Log(s.agent, &s.entry, s.message.Timestamp, now)
+	o.pending.add(s.agent.Resource(), entry)
 	o.added(size)
 	return true
 }
@@ -58,7 +68,7 @@ func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, si
 		o.receiver.telemetry.dropped(signalMetrics, refusedShutdown, 1, nil)
 		return false
 	}
-	o.batch.Metrics(s.agent, message, s.message.Timestamp, now)
+	o.pending.samples.Add(s.agent, message, s.message.Timestamp, now)
 	o.added(size)
 	return true
 }
@@ -73,14 +83,14 @@ func (o *outlet) makeRoom(size int) bool {
 		}
 		o.mu.Lock()
 	}
-	need := int64(o.bytes+size) - o.reserved
+	need := int64(o.pending.bytes+size) - o.pending.reserved
 	if need <= 0 {
 		return true
 	}
 	// Reserving as much again keeps the number of reservations low, and the excess below what is held.
-	need = max(need, min(o.reserved, maxReservation))
+	need = max(need, min(o.pending.reserved, maxReservation))
 	if o.receiver.pending.try(need) {
-		o.reserved += need
+		o.pending.reserved += need
 		return true
 	}
 	o.mu.Unlock()
@@ -98,7 +108,7 @@ func (o *outlet) waitForBudget(need int64) bool {
 		return false
 	}
 	o.mu.Lock()
-	o.reserved += need
+	o.pending.reserved += need
 	return true
 }
 
@@ -114,13 +124,13 @@ func (o *outlet) pause(until <-chan struct{}) bool {
 }
 
 func (o *outlet) full() bool {
-	return o.batch.Counts.Records >= o.receiver.config.Batch.MaxRecords || o.bytes >= o.receiver.config.Batch.MaxBytes
+	return len(o.pending.entries) >= o.receiver.config.Batch.MaxRecords || o.pending.bytes >= o.receiver.config.Batch.MaxBytes
 }
 
 // added accounts for what was added and unlocks.
 func (o *outlet) added(size int) {
-	first := o.bytes == 0
-	o.bytes += size
+	first := o.pending.bytes == 0
+	o.pending.bytes += size
 	switch {
 	case o.delivering:
 		if first {
@@ -147,7 +157,7 @@ func (o *outlet) expire() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.closed || o.bytes == 0:
+	case o.closed || o.pending.bytes == 0:
 	case o.delivering:
 		o.due = true
 	default:
@@ -163,7 +173,7 @@ func (o *outlet) close() {
 	if o.timer != nil {
 		o.timer.Stop()
 	}
-	if !o.delivering && o.bytes > 0 {
+	if !o.delivering && o.pending.bytes > 0 {
 		o.deliverOnGoroutine()
 	}
 }
@@ -171,24 +181,25 @@ func (o *outlet) close() {
 // deliverOnGoroutine takes the batch, with o.mu locked.
 func (o *outlet) deliverOnGoroutine() {
 	o.delivering = true
-	data, reserved := o.take()
-	o.receiver.work.Go(func() { o.deliver(data, reserved) })
+	batch := o.take()
+	o.receiver.work.Go(func() { o.deliver(batch) })
 }
 
-func (o *outlet) take() (translate.Data, int64) {
-	data, reserved := o.batch.Seal(), o.reserved
-	o.bytes, o.reserved, o.due = 0, 0, false
-	return data, reserved
+// take leaves an empty batch behind.
+func (o *outlet) take() pending {
+	batch := o.pending
+	o.pending, o.due = pending{samples: translate.Samples{Settings: batch.samples.Settings}}, false
+	return batch
 }
 
 // deliver hands batches on, one after the other, until there is none that is due.
-func (o *outlet) deliver(data translate.Data, reserved int64) {
+func (o *outlet) deliver(batch pending) {
 	for more := true; more; {
-		o.receiver.deliver(o.ctx, data)
-		o.receiver.pending.release(reserved)
+		o.receiver.deliver(o.ctx, &batch)
+		o.receiver.pending.release(batch.reserved)
 		o.mu.Lock()
-		if more = o.bytes > 0 && (o.due || o.closed || o.full()); more {
-			data, reserved = o.take()
+		if more = o.pending.bytes > 0 && (o.due || o.closed || o.full()); more {
+			batch = o.take()
 		} else {
 			o.delivering = false
 		}
@@ -197,5 +208,27 @@ func (o *outlet) deliver(data translate.Data, reserved int64) {
 		case o.room <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// entryLists keeps lists of entries for reuse; the entries themselves go with the data.
+var entryLists = sync.Pool{New: func() any { return new([]translate.Entry) }}
+
+func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
+	if p.entries == nil {
+		p.entries = (*entryLists.Get().(*[]translate.Entry))[:0]
+	}
+	if n := len(p.segments); n == 0 || p.segments[n-1].Resource != resource {
+		p.segments = append(p.segments, translate.Segment{Resource: resource, From: len(p.entries)})
+	}
+	p.entries = append(p.entries, entry)
+}
+
+// release gives the list of entries back.
+func (p *pending) release() {
+	if p.entries != nil {
+		clear(p.entries)
+		entryLists.Put(&p.entries)
+		p.entries = nil
 	}
 }

@@ -32,6 +32,7 @@ type avikaReceiver struct {
 	telemetry *telemetry
 
 	translation translate.Settings
+	translators sync.Pool
 	psk         *pskVerifier
 	registry    agentsession.Registry
 	pending     *budget
@@ -80,6 +81,7 @@ func (r *avikaReceiver) start(ctx context.Context, host component.Host) error {
 		Logs: r.logs != nil, Metrics: r.metrics != nil, Spans: r.traces != nil && r.config.Spans.Enabled,
 		TrustedProxies: proxies, Labels: r.config.Limits.Labels, Version: r.settings.BuildInfo.Version,
 	}
+	r.translators.New = func() any { return translate.NewTranslator(&r.translation) }
 	if r.psk, err = newPSKVerifier(&r.config.PSK, r.logger); err != nil {
 		return err
 	}

@@ -33,7 +33,6 @@ type stream struct {
 
 	frame     frame
 	message   wire.Message
-	entry     wire.LogEntry
 	malformed int
 
 	// opened hands the session to the goroutine that serves the stream.

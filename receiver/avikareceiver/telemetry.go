@@ -125,12 +125,19 @@ func (t *telemetry) dropped(signal, reason string, n int, err error) {
 		zap.Int("records", n), zap.Error(err))
 }
 
-// batch counts what was odd in a batch.
-func (t *telemetry) batch(counts *translate.Counts) {
+// translated counts what was odd in log entries.
+func (t *telemetry) translated(counts *translate.Counts) {
 	t.unparsed("access", counts.UnparsedAccess)
 	t.unparsed("error", counts.UnparsedError)
-	if counts.RefusedValues > 0 {
-		t.builder.ReceiverAvikaValuesRefused.Add(context.Background(), int64(counts.RefusedValues))
+	t.refusedValues(counts.RefusedValues)
+	for range counts.Malformed {
+		t.refusedMessage(refusedMalformed, "")
+	}
+}
+
+func (t *telemetry) refusedValues(n int) {
+	if n > 0 {
+		t.builder.ReceiverAvikaValuesRefused.Add(context.Background(), int64(n))
 	}
 }
 

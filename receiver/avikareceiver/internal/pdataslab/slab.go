@@ -6,7 +6,7 @@
 // own types when the program starts; where it differs, and where pdata's pooling is switched on, which takes objects
 // apart, [Logs] and [Spans] go through the public functions. The result is the same, only slower.
 //
-// What is built is shared between records and batches (constant values, resources). It must be
+// What is built is shared between records and batches (constant values, resources, arrays). It must be
 // marked read-only before it leaves the receiver, and is never reused: the garbage collector takes a slab when the last
 // consumer has let go of it.
 package pdataslab
@@ -72,7 +72,8 @@ type array struct {
 	values []Value
 }
 
-// Slab hands out the parts of one batch. It is empty after Release and remembers how much the last batch took.
+// Slab hands out parts of arrays, which are shared by neighbouring records and batches. It never hands out the same
+// part twice.
 type Slab struct {
 	bytes   chunk[byte]
 	strings chunk[string]
@@ -88,21 +89,6 @@ type Slab struct {
 	open []KeyValue
 }
 
-// Release lets go of everything that was handed out.
-func (s *Slab) Release() {
-	s.bytes.release()
-	s.strings.release()
-	s.ints.release()
-	s.floats.release()
-	s.values.release()
-	s.arrays.release()
-	s.refs.release()
-	s.pairs.release()
-	s.records.release()
-	s.spans.release()
-	s.open = nil
-}
-
 // Copy returns a copy of b.
 func (s *Slab) Copy(b []byte) string {
 	if len(b) == 0 {
@@ -112,9 +98,6 @@ func (s *Slab) Copy(b []byte) string {
 	copy(to, b)
 	return unsafe.String(&to[0], len(to))
 }
-
-// Bytes returns room for n bytes, which must not change any more once the batch is handed on.
-func (s *Slab) Bytes(n int) []byte { return s.bytes.take(n) }
 
 // String makes a value of text.
 func (s *Slab) String(text string) Value {
@@ -181,15 +164,15 @@ func (s *Slab) Record() *LogRecord { return s.records.one() }
 // Span returns an empty span.
 func (s *Slab) Span() *Span { return s.spans.one() }
 
-// chunk hands out pieces of growing arrays. It never hands out the same piece twice.
+// chunk hands out pieces of arrays of a fixed size.
 type chunk[T any] struct {
 	buffer []T
 	used   int
-	// total is what was handed out of earlier buffers, expect what the last batch took.
-	total, expect int
 }
 
-const minChunk, maxChunk = 8, 1 << 16
+// chunkBytes is small enough for the allocator's size classes, which makes it cheaper than larger pieces, and leaves
+// room for the allocator's own word.
+const chunkBytes = 16<<10 - 8
 
 func (c *chunk[T]) one() *T {
 	if c.used == len(c.buffer) {
@@ -214,12 +197,6 @@ func (c *chunk[T]) reserve(n int) []T {
 }
 
 func (c *chunk[T]) grow(n int) {
-	c.total += c.used
-	size := min(max(c.total, c.expect-c.total, minChunk), maxChunk)
-	c.buffer, c.used = make([]T, max(size, n)), 0
-}
-
-func (c *chunk[T]) release() {
-	c.expect = c.total + c.used
-	c.buffer, c.used, c.total = nil, 0, 0
+	var element T
+	c.buffer, c.used = make([]T, max(chunkBytes/int(unsafe.Sizeof(element)), n)), 0
 }

@@ -30,76 +30,76 @@ type request struct {
 	body, sent                            int64
 }
 
-// accessRecord fills a record from what the agent parsed and from the line in b.access.
-func (b *Batch) accessRecord(agent *Agent, record *pdataslab.LogRecord, entry *wire.LogEntry, body string) {
+// accessRecord fills a record from what the agent parsed and from the line in t.access.
+func (t *Translator) accessRecord(record *pdataslab.LogRecord, entry *wire.LogEntry, body string) {
 	var r request
-	b.readRequest(&r, entry, body)
+	t.readRequest(&r, entry, body)
 	record.EventName = nginxsemconv.EventAccess
 	record.Severity, record.SeverityText = accessSeverity(r.status)
-	if b.access.Precise || b.access.Time > 0 && !agentParsed(entry) {
-		record.Time = uint64(b.access.Time)
+	if t.access.Precise || t.access.Time > 0 && !agentParsed(entry) {
+		record.Time = uint64(t.access.Time)
 	}
-	if b.Settings.Logs {
-		record.Attributes = b.accessAttributes(&r)
+	if t.settings.Logs {
+		record.Attributes = t.accessAttributes(&r)
 	}
-	ids := traceIDs(agent, &b.access, r.id)
+	ids := traceIDs(t.resource.agent, &t.access, r.id)
 	record.TraceID, record.SpanID, record.Flags = ids.trace, ids.span, ids.flags
-	if b.Settings.Spans && ids.emit {
-		b.requestSpans(agent, &r, &ids, record.Time)
+	if t.settings.Spans && ids.emit {
+		t.requestSpans(&r, &ids, record.Time)
 	}
 }
 
-func (b *Batch) readRequest(r *request, entry *wire.LogEntry, body string) {
-	text := &b.access.Text
-	r.readMethod(b, entry, body)
-	uri := b.either(body, entry.RequestURI, text[logline.URI])
+func (t *Translator) readRequest(r *request, entry *wire.LogEntry, body string) {
+	line := &t.access.Text
+	r.readMethod(t, entry, body)
+	uri := t.either(body, entry.RequestURI, line[logline.URI])
 	r.path, r.query, r.hasQuery = strings.Cut(uri, "?")
 	r.status = int64(entry.Status)
 	if r.status <= 0 {
-		r.status = int64(b.access.Status)
+		r.status = int64(t.access.Status)
 	}
-	r.peer = b.either(body, entry.RemoteAddr, text[logline.RemoteAddr])
-	r.forwarded = b.either(body, entry.ForwardedFor, text[logline.ForwardedFor])
-	r.client = b.Settings.clientAddress(r.peer, r.forwarded)
-	r.userAgent = b.either(body, entry.UserAgent, text[logline.UserAgent])
-	r.referer = b.either(body, entry.Referer, text[logline.Referer])
-	r.id = b.either(body, entry.RequestID, text[logline.RequestID])
-	r.host = b.part(body, text[logline.Host])
-	r.scheme = b.part(body, text[logline.Scheme])
-	r.protocol = b.part(body, text[logline.Protocol])
-	r.cache = b.part(body, text[logline.CacheStatus])
-	r.body, r.sent = b.access.BodyBytes, b.access.BytesSent
+	r.peer = t.either(body, entry.RemoteAddr, line[logline.RemoteAddr])
+	r.forwarded = t.either(body, entry.ForwardedFor, line[logline.ForwardedFor])
+	r.client = t.settings.clientAddress(r.peer, r.forwarded)
+	r.userAgent = t.either(body, entry.UserAgent, line[logline.UserAgent])
+	r.referer = t.either(body, entry.Referer, line[logline.Referer])
+	r.id = t.either(body, entry.RequestID, line[logline.RequestID])
+	r.host = t.part(body, line[logline.Host])
+	r.scheme = t.part(body, line[logline.Scheme])
+	r.protocol = t.part(body, line[logline.Protocol])
+	r.cache = t.part(body, line[logline.CacheStatus])
+	r.body, r.sent = t.access.BodyBytes, t.access.BytesSent
 	if entry.BodyBytesSent > 0 || r.body < 0 && agentParsed(entry) {
 		r.body = entry.BodyBytesSent
 	}
 	if r.body < 0 && entry.BodyBytesSent < 0 {
-		b.Counts.RefusedValues++
+		t.counts.RefusedValues++
 	}
-	r.time = b.access.RequestTime
+	r.time = t.access.RequestTime
 	if r.time < 0 && agentParsed(entry) {
-		r.time = b.seconds(entry.RequestTime)
+		r.time = t.seconds(entry.RequestTime)
 	}
-	r.readUpstreams(b, entry)
+	r.readUpstreams(t, entry)
 }
 
 // readUpstreams takes the lists of attempts; where the line has none, the agent's times are those of the one attempt.
-func (r *request) readUpstreams(b *Batch, entry *wire.LogEntry) {
-	text := &b.access.Text
-	r.upstreams = first(text[logline.UpstreamAddr], entry.UpstreamAddr)
-	r.upstreamStatus = first(text[logline.UpstreamStatus], entry.UpstreamStatus)
-	r.connect, r.header, r.response = text[logline.UpstreamConnectTime], text[logline.UpstreamHeaderTime], text[logline.UpstreamResponseTime]
+func (r *request) readUpstreams(t *Translator, entry *wire.LogEntry) {
+	line := &t.access.Text
+	r.upstreams = first(line[logline.UpstreamAddr], entry.UpstreamAddr)
+	r.upstreamStatus = first(line[logline.UpstreamStatus], entry.UpstreamStatus)
+	r.connect, r.header, r.response = line[logline.UpstreamConnectTime], line[logline.UpstreamHeaderTime], line[logline.UpstreamResponseTime]
 	r.connectTime, r.headerTime, r.responseTime = -1, -1, -1
 	if len(r.upstreams) == 0 || isList(r.upstreams) {
 		return
 	}
 	if len(r.connect) == 0 {
-		r.connectTime = b.seconds(entry.UpstreamConnectTime)
+		r.connectTime = t.seconds(entry.UpstreamConnectTime)
 	}
 	if len(r.header) == 0 {
-		r.headerTime = b.seconds(entry.UpstreamHeaderTime)
+		r.headerTime = t.seconds(entry.UpstreamHeaderTime)
 	}
 	if len(r.response) == 0 {
-		r.responseTime = b.seconds(entry.UpstreamResponseTime)
+		r.responseTime = t.seconds(entry.UpstreamResponseTime)
 	}
 }
 
@@ -120,10 +120,10 @@ func isList(upstreams []byte) bool {
 
 // seconds widens an agent's time without inventing digits: NGINX writes milliseconds. What is negative or
 // not finite becomes -1.
-func (b *Batch) seconds(f float32) float64 {
+func (t *Translator) seconds(f float32) float64 {
 	wide := float64(f)
 	if !(wide >= 0) || math.IsInf(wide, 1) {
-		b.Counts.RefusedValues++
+		t.counts.RefusedValues++
 		return -1
 	}
 	if wide < 1e9 {
@@ -172,10 +172,10 @@ func (s *Settings) trusts(address netip.Addr) bool {
 	return false
 }
 
-func (b *Batch) accessAttributes(r *request) []pdataslab.KeyValue {
-	slab := &b.slab
+func (t *Translator) accessAttributes(r *request) []pdataslab.KeyValue {
+	slab := &t.slab
 	slab.Open(28)
-	b.putRequest(r)
+	t.putRequest(r)
 	if r.body >= 0 {
 		slab.Put("http.response.body.size", slab.Int(r.body))
 	}
@@ -188,13 +188,13 @@ func (b *Batch) accessAttributes(r *request) []pdataslab.KeyValue {
 	slab.PutString(nginxsemconv.RequestHeaderForwarded, r.forwarded)
 	slab.PutString(nginxsemconv.RequestHeaderReferer, r.referer)
 	slab.PutString(nginxsemconv.CacheStatus, r.cache)
-	b.putUpstreams(r)
+	t.putUpstreams(r)
 	return slab.Close()
 }
 
 // putRequest puts what the log record and the server span have in common.
-func (b *Batch) putRequest(r *request) {
-	slab := &b.slab
+func (t *Translator) putRequest(r *request) {
+	slab := &t.slab
 	if r.method.name != "" {
 		slab.Put("http.request.method", r.method.value)
 	}
@@ -204,24 +204,24 @@ func (b *Batch) putRequest(r *request) {
 		slab.Put("url.query", slab.String(r.query))
 	}
 	slab.PutString("url.scheme", r.scheme)
-	b.putStatus(r.status, 500)
+	t.putStatus(r.status, 500)
 	slab.PutString("network.peer.address", r.peer)
 	slab.PutString("client.address", r.client)
-	b.putHost(r.host)
-	b.putProtocol(r.protocol)
+	t.putHost(r.host)
+	t.putProtocol(r.protocol)
 	slab.PutString("user_agent.original", r.userAgent)
 	slab.PutString(nginxsemconv.RequestID, r.id)
 }
 
 // putHost separates a port from the host.
-func (b *Batch) putHost(host string) {
+func (t *Translator) putHost(host string) {
 	if colon := strings.LastIndexByte(host, ':'); colon > 0 && colon > strings.LastIndexByte(host, ']') {
 		if port, ok := parsePort(host[colon+1:]); ok {
-			b.slab.Put("server.port", b.slab.Int(port))
+			t.slab.Put("server.port", t.slab.Int(port))
 			host = host[:colon]
 		}
 	}
-	b.slab.PutString("server.address", host)
+	t.slab.PutString("server.address", host)
 }
 
 func parsePort(text string) (int64, bool) {
@@ -239,25 +239,25 @@ func parsePort(text string) (int64, bool) {
 }
 
 // putUpstreams puts the attempts, one element per upstream that was tried.
-func (b *Batch) putUpstreams(r *request) {
+func (t *Translator) putUpstreams(r *request) {
 	if len(r.upstreams) == 0 {
 		return
 	}
-	slab := &b.slab
+	slab := &t.slab
 	n := countAttempts(r.upstreams)
 	list, elements := slab.Array(n)
 	for i, rest := 0, r.upstreams; i < n; i++ {
 		var entry []byte
 		entry, rest, _ = logline.NextAttempt(rest)
-		elements[i] = slab.String(b.text(entry))
+		elements[i] = slab.String(text(entry))
 	}
 	slab.Put(nginxsemconv.UpstreamAddress, list)
 	if len(r.upstreamStatus) > 0 {
-		b.putStatuses(r.upstreamStatus)
+		t.putStatuses(r.upstreamStatus)
 	}
-	b.putTimes(nginxsemconv.UpstreamConnectTime, r.connect, r.connectTime)
-	b.putTimes(nginxsemconv.UpstreamHeaderTime, r.header, r.headerTime)
-	b.putTimes(nginxsemconv.UpstreamResponseTime, r.response, r.responseTime)
+	t.putTimes(nginxsemconv.UpstreamConnectTime, r.connect, r.connectTime)
+	t.putTimes(nginxsemconv.UpstreamHeaderTime, r.header, r.headerTime)
+	t.putTimes(nginxsemconv.UpstreamResponseTime, r.response, r.responseTime)
 }
 
 func countAttempts(list []byte) int {
@@ -268,41 +268,41 @@ func countAttempts(list []byte) int {
 	return n
 }
 
-func (b *Batch) putStatuses(list []byte) {
+func (t *Translator) putStatuses(list []byte) {
 	n := countAttempts(list)
-	value, elements := b.slab.Array(n)
+	value, elements := t.slab.Array(n)
 	for i, rest := 0, list; i < n; i++ {
 		var entry []byte
 		entry, rest, _ = logline.NextAttempt(rest)
-		elements[i] = b.statusValue(logline.ParseStatus(entry))
+		elements[i] = t.statusValue(logline.ParseStatus(entry))
 	}
-	b.slab.Put(nginxsemconv.UpstreamStatus, value)
+	t.slab.Put(nginxsemconv.UpstreamStatus, value)
 }
 
-func (b *Batch) putTimes(key string, list []byte, single float64) {
+func (t *Translator) putTimes(key string, list []byte, single float64) {
 	if len(list) == 0 {
 		if single >= 0 {
-			value, elements := b.slab.Array(1)
-			elements[0] = b.slab.Float(single)
-			b.slab.Put(key, value)
+			value, elements := t.slab.Array(1)
+			elements[0] = t.slab.Float(single)
+			t.slab.Put(key, value)
 		}
 		return
 	}
 	n := countAttempts(list)
-	value, elements := b.slab.Array(n)
+	value, elements := t.slab.Array(n)
 	for i, rest := 0, list; i < n; i++ {
 		var entry []byte
 		entry, rest, _ = logline.NextAttempt(rest)
-		elements[i] = b.slab.Float(logline.ParseDuration(entry))
+		elements[i] = t.slab.Float(logline.ParseDuration(entry))
 	}
-	b.slab.Put(key, value)
+	t.slab.Put(key, value)
 }
 
 var httpPrefix = []byte("HTTP/")
 
 // putProtocol puts "HTTP/1.1" as 1.1, and "HTTP/2.0" as 2.
-func (b *Batch) putProtocol(protocol string) {
+func (t *Translator) putProtocol(protocol string) {
 	if bytes.HasPrefix(raw(protocol), httpPrefix) {
-		b.slab.PutString("network.protocol.version", strings.TrimSuffix(protocol[len(httpPrefix):], ".0"))
+		t.slab.PutString("network.protocol.version", strings.TrimSuffix(protocol[len(httpPrefix):], ".0"))
 	}
 }

@@ -19,8 +19,15 @@ type Agent struct {
 	facts    facts
 	// queued is the time of the newest facts, in Unix seconds.
 	queued   int64
-	resource []pdataslab.KeyValue
+	resource *Resource
 	rate     rate
+}
+
+// Resource is the agent as OpenTelemetry data describe it. It does not change; an agent whose facts change gets another.
+type Resource struct {
+	attributes []pdataslab.KeyValue
+	// agent is the hash of the agent's id, for the ids of its spans.
+	agent uint64
 }
 
 type facts struct {
@@ -37,6 +44,9 @@ func NewAgent(settings *Settings, id string) *Agent {
 	a.resource = a.buildResource(&a.facts)
 	return a
 }
+
+// Resource returns the agent as it is known now.
+func (a *Agent) Resource() *Resource { return a.resource }
 
 // unknownVersion is what agents say in their first heartbeat.
 const unknownVersion = "unknown"
@@ -80,7 +90,7 @@ func trimLabels(labels map[string]string, limit int) int {
 }
 
 // buildResource lays out the resource on its own, because it outlives batches.
-func (a *Agent) buildResource(f *facts) []pdataslab.KeyValue {
+func (a *Agent) buildResource(f *facts) *Resource {
 	var slab pdataslab.Slab
 	slab.Open(9 + len(f.labels))
 	id := slab.String(a.id)
@@ -96,7 +106,7 @@ func (a *Agent) buildResource(f *facts) []pdataslab.KeyValue {
 	for _, key := range slices.Sorted(maps.Keys(f.labels)) {
 		slab.PutString(labelAttribute(key), strings.ToValidUTF8(f.labels[key], "\uFFFD"))
 	}
-	return slab.Close()
+	return &Resource{slab.Close(), a.hash}
 }
 
 func labelAttribute(key string) string {

@@ -48,38 +48,38 @@ func makeStatuses() *[maxKnownStatus]status {
 }
 
 // readMethod takes the method; one that is not known is kept as the original.
-func (r *request) readMethod(b *Batch, entry *wire.LogEntry, body string) {
-	found := first(entry.RequestMethod, b.access.Text[logline.Method])
+func (r *request) readMethod(t *Translator, entry *wire.LogEntry, body string) {
+	found := first(entry.RequestMethod, t.access.Text[logline.Method])
 	if len(found) == 0 {
 		return
 	}
 	known, ok := methods[string(found)]
 	if !ok {
 		known = methods[otherMethod]
-		r.originalMethod = b.part(body, found)
+		r.originalMethod = t.part(body, found)
 	}
 	r.method = known
 }
 
-func (b *Batch) statusValue(code int64) pdataslab.Value {
+func (t *Translator) statusValue(code int64) pdataslab.Value {
 	if code >= 0 && code < maxKnownStatus {
 		return statuses[code].number
 	}
-	return b.slab.Int(code)
+	return t.slab.Int(code)
 }
 
 // putStatus puts a status that is not absent, and the error type from a threshold on.
-func (b *Batch) putStatus(code, failure int64) {
+func (t *Translator) putStatus(code, failure int64) {
 	if code <= 0 {
 		return
 	}
-	b.slab.Put("http.response.status_code", b.statusValue(code))
+	t.slab.Put("http.response.status_code", t.statusValue(code))
 	if code < failure {
 		return
 	}
 	if code < maxKnownStatus {
-		b.slab.Put("error.type", statuses[code].text)
+		t.slab.Put("error.type", statuses[code].text)
 		return
 	}
-	b.slab.Put("error.type", b.slab.String(strconv.FormatInt(code, 10)))
+	t.slab.Put("error.type", t.slab.String(strconv.FormatInt(code, 10)))
 }

@@ -23,30 +23,34 @@ const (
 // maxUnix is the last second whose nanoseconds fit pdata's time as a signed number.
 const maxUnix = math.MaxInt64/1_000_000_000 - 1
 
-// Log adds a log entry. queued is the time of its message in Unix seconds, received the time of receipt in Unix nanoseconds.
-func (b *Batch) Log(agent *Agent, entry *wire.LogEntry, queued, received int64) {
-	b.begin(agent)
-	body := b.text(entry.Content)
-	record := b.slab.Record()
-	record.Body = b.slab.String(body)
-	record.Time, record.ObservedTime = b.time(entry.Timestamp, queued, received), uint64(received)
+// translate adds what an entry becomes.
+func (t *Translator) translate(received *Entry) {
+	entry := &t.entry
+	if entry.Unmarshal(received.Encoded) != nil {
+		t.counts.Malformed++
+		return
+	}
+	body := text(entry.Content)
+	record := t.slab.Record()
+	record.Body = t.slab.String(body)
+	record.Time, record.ObservedTime = t.time(entry.Timestamp, received.Queued, received.Received), uint64(received.Received)
 	switch {
 	case string(entry.LogType) == "error":
-		b.errorEntry(record, entry, body)
+		t.errorEntry(record, body)
 	case agentParsed(entry):
-		b.access.Parse(raw(body))
-		b.accessRecord(agent, record, entry, body)
-	case b.line.Parse(raw(body)):
-		b.errorRecord(record, body)
-	case b.access.Parse(raw(body)):
-		b.accessRecord(agent, record, entry, body)
+		t.access.Parse(raw(body))
+		t.accessRecord(record, entry, body)
+	case t.line.Parse(raw(body)):
+		t.errorRecord(record, body)
+	case t.access.Parse(raw(body)):
+		t.accessRecord(record, entry, body)
 	default:
 		record.EventName = nginxsemconv.EventAccess
 		record.Severity, record.SeverityText = severityWarn, "WARN"
-		b.Counts.UnparsedAccess++
+		t.counts.UnparsedAccess++
 	}
-	if b.Settings.Logs {
-		b.add(record)
+	if t.settings.Logs {
+		t.records = append(t.records, record)
 	}
 }
 
@@ -56,56 +60,56 @@ func agentParsed(entry *wire.LogEntry) bool {
 }
 
 // time returns the first of the times that can be true, in Unix nanoseconds.
-func (b *Batch) time(entry, queued, received int64) uint64 {
+func (t *Translator) time(entry, queued, received int64) uint64 {
 	for _, seconds := range [...]int64{entry, queued} {
 		if seconds > 0 && seconds <= maxUnix {
 			return uint64(seconds) * 1e9
 		}
 		if seconds != 0 {
-			b.Counts.RefusedValues++
+			t.counts.RefusedValues++
 		}
 	}
 	return uint64(received)
 }
 
-func (b *Batch) errorEntry(record *pdataslab.LogRecord, entry *wire.LogEntry, body string) {
-	if b.line.Parse(raw(body)) {
-		b.errorRecord(record, body)
+func (t *Translator) errorEntry(record *pdataslab.LogRecord, body string) {
+	if t.line.Parse(raw(body)) {
+		t.errorRecord(record, body)
 		return
 	}
 	record.EventName = nginxsemconv.EventError
 	record.Severity, record.SeverityText = severityError, "ERROR"
-	b.Counts.UnparsedError++
+	t.counts.UnparsedError++
 }
 
-// errorRecord fills a record from the error line in b.line.
-func (b *Batch) errorRecord(record *pdataslab.LogRecord, body string) {
-	line, slab := &b.line, &b.slab
+// errorRecord fills a record from the error line in t.line.
+func (t *Translator) errorRecord(record *pdataslab.LogRecord, body string) {
+	line, slab := &t.line, &t.slab
 	record.EventName = nginxsemconv.EventError
-	record.SeverityText = b.part(body, line.Level)
+	record.SeverityText = t.part(body, line.Level)
 	record.Severity = errorSeverity(record.SeverityText)
 	slab.Open(12)
 	slab.PutString(nginxsemconv.ErrorLevel, record.SeverityText)
-	slab.PutString(nginxsemconv.ErrorMessage, b.part(body, line.Message))
-	b.putNumber("process.pid", line.PID)
-	b.putNumber("thread.id", line.TID)
-	b.putNumber(nginxsemconv.ErrorConnection, line.Connection)
-	slab.PutString("client.address", b.part(body, line.Client))
-	slab.PutString("server.address", b.part(body, line.Server))
-	slab.PutString(nginxsemconv.ErrorRequestLine, b.part(body, line.Request))
+	slab.PutString(nginxsemconv.ErrorMessage, t.part(body, line.Message))
+	t.putNumber("process.pid", line.PID)
+	t.putNumber("thread.id", line.TID)
+	t.putNumber(nginxsemconv.ErrorConnection, line.Connection)
+	slab.PutString("client.address", t.part(body, line.Client))
+	slab.PutString("server.address", t.part(body, line.Server))
+	slab.PutString(nginxsemconv.ErrorRequestLine, t.part(body, line.Request))
 	if len(line.Upstream) > 0 {
 		list, elements := slab.Array(1)
-		elements[0] = slab.String(b.part(body, line.Upstream))
+		elements[0] = slab.String(t.part(body, line.Upstream))
 		slab.Put(nginxsemconv.UpstreamAddress, list)
 	}
-	slab.PutString(nginxsemconv.ErrorHost, b.part(body, line.Host))
-	slab.PutString(nginxsemconv.RequestHeaderReferer, b.part(body, line.Referrer))
+	slab.PutString(nginxsemconv.ErrorHost, t.part(body, line.Host))
+	slab.PutString(nginxsemconv.RequestHeaderReferer, t.part(body, line.Referrer))
 	record.Attributes = slab.Close()
 }
 
-func (b *Batch) putNumber(key string, n int64) {
+func (t *Translator) putNumber(key string, n int64) {
 	if n >= 0 {
-		b.slab.Put(key, b.slab.Int(n))
+		t.slab.Put(key, t.slab.Int(n))
 	}
 }
 

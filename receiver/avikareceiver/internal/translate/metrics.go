@@ -12,13 +12,29 @@ import (
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
 )
 
-// Metrics adds a sample that was queued at the given Unix time and received at another, in Unix nanoseconds.
-func (b *Batch) Metrics(agent *Agent, message *agentv1.NginxMetrics, queued, received int64) {
-	s := sample{
-		to:     b.scopeFor(agent, message).Metrics(),
-		time:   pcommon.Timestamp(b.time(queued, 0, received)),
-		counts: &b.Counts,
+// Samples collects the metrics of one stream. The zero value with Settings is empty.
+type Samples struct {
+	Settings *Settings
+
+	metrics  pmetric.Metrics
+	resource *Resource
+	counts   SampleCounts
+}
+
+// SampleCounts is what samples have become and what was left out of them.
+type SampleCounts struct {
+	Points, RefusedValues int
+}
+
+// Add adds a sample that was queued at a Unix time and received at another, in Unix nanoseconds.
+func (c *Samples) Add(agent *Agent, message *agentv1.NginxMetrics, queued, received int64) {
+	at := uint64(received)
+	if queued > 0 && queued <= maxUnix {
+		at = uint64(queued) * 1e9
+	} else {
+		c.counts.RefusedValues++
 	}
+	s := sample{to: c.scope(agent, message).Metrics(), time: pcommon.Timestamp(at), counts: &c.counts}
 	s.nginx(message)
 	if rate, ok := agent.rate.next(queued, message.GetTotalRequests()); ok {
 		s.gauge(nginxsemconv.MetricRequestRate, "{request}/s").float(rate)
@@ -28,28 +44,36 @@ func (b *Batch) Metrics(agent *Agent, message *agentv1.NginxMetrics, queued, rec
 	s.system(message.GetSystem())
 }
 
-// scopeFor returns the scope of a new sample. Labels of the sample itself come on top of the agent's.
-func (b *Batch) scopeFor(agent *Agent, message *agentv1.NginxMetrics) pmetric.ScopeMetrics {
-	if b.sampled == nil {
-		b.samples = pmetric.NewMetrics()
+// Take returns what was collected and leaves nothing behind. Without points the metrics are the zero value.
+func (c *Samples) Take() (pmetric.Metrics, SampleCounts) {
+	metrics, counts := c.metrics, c.counts
+	if c.resource != nil {
+		metrics.MarkReadOnly()
 	}
-	resources := b.samples.ResourceMetrics()
-	attributes := agent.sampleResource(message)
-	if !sameSlice(b.sampled, attributes) {
-		b.sampled = attributes
+	c.metrics, c.resource, c.counts = pmetric.Metrics{}, nil, SampleCounts{}
+	return metrics, counts
+}
+
+// scope returns the scope of a new sample. Labels of the sample itself come on top of the agent's.
+func (c *Samples) scope(agent *Agent, message *agentv1.NginxMetrics) pmetric.ScopeMetrics {
+	if c.resource == nil {
+		c.metrics = pmetric.NewMetrics()
+	}
+	resources := c.metrics.ResourceMetrics()
+	if described := agent.sampleResource(message); described != c.resource {
+		c.resource = described
 		resource := resources.AppendEmpty()
 		resource.SetSchemaUrl(nginxsemconv.SchemaURL)
-		pdataslab.Attributes(resource.Resource().Attributes(), attributes)
+		pdataslab.Attributes(resource.Resource().Attributes(), described.attributes)
 	}
 	scope := resources.At(resources.Len() - 1).ScopeMetrics().AppendEmpty()
 	scope.SetSchemaUrl(nginxsemconv.SchemaURL)
-	scope.Scope().SetName(nginxsemconv.ScopeName)
-	scope.Scope().SetVersion(b.Settings.Version)
+	c.Settings.nameScope(scope.Scope())
 	return scope
 }
 
 // sampleResource is the agent's resource, with the labels of a sample when it has any.
-func (a *Agent) sampleResource(message *agentv1.NginxMetrics) []pdataslab.KeyValue {
+func (a *Agent) sampleResource(message *agentv1.NginxMetrics) *Resource {
 	own := [...]map[string]string{message.GetLabels(), message.GetSystem().GetLabels()}
 	if len(own[0]) == 0 && len(own[1]) == 0 {
 		return a.resource
@@ -93,7 +117,7 @@ func (r *rate) next(queued, total int64) (float64, bool) {
 type sample struct {
 	to     pmetric.MetricSlice
 	time   pcommon.Timestamp
-	counts *Counts
+	counts *SampleCounts
 }
 
 // series is a metric that points are added to.

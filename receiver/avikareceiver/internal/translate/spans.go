@@ -28,20 +28,20 @@ type ids struct {
 }
 
 // traceIDs finds the trace of a request: first match wins.
-func traceIDs(agent *Agent, access *logline.Access, requestID string) (found ids) {
-	text := &access.Text
-	if decodeID(found.trace[:], text[logline.TraceID]) {
-		decodeID(found.span[:], text[logline.SpanID])
+func traceIDs(agent uint64, access *logline.Access, requestID string) (found ids) {
+	line := &access.Text
+	if decodeID(found.trace[:], line[logline.TraceID]) {
+		decodeID(found.span[:], line[logline.SpanID])
 		return found
 	}
-	if parseTraceparent(&found, text[logline.Traceparent]) {
+	if parseTraceparent(&found, line[logline.Traceparent]) {
 		found.emit = true
 	} else if requestID != "" {
 		found.trace, found.emit = requestTrace(requestID), true
 	} else {
 		return found
 	}
-	found.span = derive(found.trace, agent.hash, 0)
+	found.span = derive(found.trace, agent, 0)
 	return found
 }
 
@@ -112,18 +112,18 @@ func mix(h uint64) uint64 {
 
 // requestSpans adds the server span of a request that ended at the given Unix time in nanoseconds, and a
 // client span for each upstream that was tried.
-func (b *Batch) requestSpans(agent *Agent, r *request, trace *ids, end uint64) {
-	slab := &b.slab
-	span := b.addSpan(trace, trace.span, trace.parent, end, r.time)
+func (t *Translator) requestSpans(r *request, trace *ids, end uint64) {
+	slab := &t.slab
+	span := t.addSpan(trace, trace.span, trace.parent, end, r.time)
 	span.Name, span.Kind = spanName(r), kindServer
 	if r.status >= 500 {
 		span.Status.Code = codeError
 	}
 	slab.Open(20)
-	b.putRequest(r)
+	t.putRequest(r)
 	span.Attributes = slab.Close()
 	if len(r.upstreams) > 0 {
-		b.attemptSpans(agent, r, trace, span)
+		t.attemptSpans(r, trace, span)
 	}
 }
 
@@ -136,16 +136,12 @@ func spanName(r *request) string {
 	}
 }
 
-func (b *Batch) addSpan(trace *ids, id, parent [8]byte, end uint64, seconds float64) *pdataslab.Span {
-	span := b.slab.Span()
+func (t *Translator) addSpan(trace *ids, id, parent [8]byte, end uint64, seconds float64) *pdataslab.Span {
+	span := t.slab.Span()
 	span.TraceID, span.SpanID, span.ParentID, span.Flags = trace.trace, id, parent, trace.flags
 	span.End = end
 	span.Start = end - min(nanoseconds(seconds), end)
-	if b.spans == nil {
-		b.spans = make([]*pdataslab.Span, 0, max(2*b.expect, 1))
-	}
-	b.spans = append(b.spans, span)
-	b.Counts.Spans++
+	t.spans = append(t.spans, span)
 	return span
 }
 
@@ -157,9 +153,9 @@ func nanoseconds(seconds float64) uint64 {
 }
 
 // attemptSpans lays the attempts back from the end of the request by their response times.
-func (b *Batch) attemptSpans(agent *Agent, r *request, trace *ids, server *pdataslab.Span) {
+func (t *Translator) attemptSpans(r *request, trace *ids, server *pdataslab.Span) {
 	n := countAttempts(r.upstreams)
-	from := len(b.spans)
+	from := len(t.spans)
 	addresses, codes, times := r.upstreams, r.upstreamStatus, r.response
 	for i := range n {
 		var address, code, duration []byte
@@ -170,31 +166,31 @@ func (b *Batch) attemptSpans(agent *Agent, r *request, trace *ids, server *pdata
 		if len(r.response) == 0 {
 			seconds = r.responseTime
 		}
-		span := b.addSpan(trace, derive(trace.trace, agent.hash, uint64(i)+1), trace.span, server.End, seconds)
+		span := t.addSpan(trace, derive(trace.trace, t.resource.agent, uint64(i)+1), trace.span, server.End, seconds)
 		span.Name, span.Kind = server.Name, kindClient
-		b.attemptAttributes(span, r, address, logline.ParseStatus(code), i)
+		t.attemptAttributes(span, r, address, logline.ParseStatus(code), i)
 	}
 	end := server.End
-	for i := len(b.spans) - 1; i >= from; i-- {
-		span := b.spans[i]
+	for i := len(t.spans) - 1; i >= from; i-- {
+		span := t.spans[i]
 		span.Start, span.End = max(end-min(span.End-span.Start, end), server.Start), end
 		end = span.Start
 	}
 }
 
-func (b *Batch) attemptAttributes(span *pdataslab.Span, r *request, address []byte, code int64, attempt int) {
+func (t *Translator) attemptAttributes(span *pdataslab.Span, r *request, address []byte, code int64, attempt int) {
 	if code >= 400 {
 		span.Status.Code = codeError
 	}
-	slab := &b.slab
+	slab := &t.slab
 	slab.Open(10)
 	if r.method.name != "" {
 		slab.Put("http.request.method", r.method.value)
 	}
-	b.putStatus(code, 400)
-	text := b.text(address)
-	b.putHost(text)
-	slab.PutString("network.peer.address", text)
+	t.putStatus(code, 400)
+	peer := text(address)
+	t.putHost(peer)
+	slab.PutString("network.peer.address", peer)
 	if attempt > 0 {
 		slab.Put("http.request.resend_count", slab.Int(int64(attempt)))
 	}

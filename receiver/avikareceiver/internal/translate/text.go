@@ -6,34 +6,36 @@ import (
 	"unsafe"
 )
 
-// text returns a copy of b that lives as long as the batch, with U+FFFD for what is not UTF-8.
-func (b *Batch) text(raw []byte) string {
-	if utf8.Valid(raw) {
-		return b.slab.Copy(raw)
+// text returns part of a message as a string, without a copy: messages do not change. What is not UTF-8 becomes U+FFFD.
+func text(part []byte) string {
+	if utf8.Valid(part) {
+		return unsafe.String(unsafe.SliceData(part), len(part))
 	}
-	return string(bytes.ToValidUTF8(raw, []byte("\uFFFD")))
+	return string(bytes.ToValidUTF8(part, []byte("\uFFFD")))
 }
 
-// part returns text that a parser found in line, as a part of line if it is one. Parsers cut lines at ASCII
-// characters only, so that a part of valid UTF-8 is valid.
-func (b *Batch) part(line string, found []byte) string {
+// part returns text that a parser found in a body. Most of it is part of the body; what had escapes was
+// resolved in the parser's scratch and has to be copied. Parsers cut at ASCII characters only, so that a part of valid UTF-8 is valid.
+func (t *Translator) part(body string, found []byte) string {
 	if len(found) == 0 {
 		return ""
 	}
-	offset := uintptr(unsafe.Pointer(unsafe.SliceData(found))) - uintptr(unsafe.Pointer(unsafe.StringData(line)))
-	if offset < uintptr(len(line)) {
-		return line[offset : offset+uintptr(len(found))]
+	offset := uintptr(unsafe.Pointer(unsafe.SliceData(found))) - uintptr(unsafe.Pointer(unsafe.StringData(body)))
+	if offset < uintptr(len(body)) {
+		return body[offset : offset+uintptr(len(found))]
 	}
-	return b.text(found)
+	if utf8.Valid(found) {
+		return t.slab.Copy(found)
+	}
+	return string(bytes.ToValidUTF8(found, []byte("\uFFFD")))
 }
 
-// either returns what the agent parsed, or else what was found in the line. Mostly they are the same bytes,
-// and then the line's are used, which need no copy.
-func (b *Batch) either(line string, parsed, found []byte) string {
-	if absent(parsed) || bytes.Equal(parsed, found) {
-		return b.part(line, found)
+// either returns what the agent parsed, or else what was found in the line.
+func (t *Translator) either(body string, parsed, found []byte) string {
+	if absent(parsed) {
+		return t.part(body, found)
 	}
-	return b.text(parsed)
+	return text(parsed)
 }
 
 // absent reports whether a field is empty, which NGINX writes as "-".

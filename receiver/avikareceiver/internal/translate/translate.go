@@ -1,19 +1,21 @@
 // Package translate turns what agents send into OpenTelemetry data.
 //
-// An [Agent] holds what is known of the agent behind a stream, a [Batch] collects what it sends. Neither is safe for
-// concurrent use. What a batch hands out is read-only and may be kept by consumers for as long as they like.
+// An [Agent] holds what is known of the agent behind a stream. A [Translator] makes logs and spans of log entries, [Samples]
+// makes metrics. None of them is safe for concurrent use. What they return is read-only and may be kept by consumers for as
+// long as they like; text in it points into the messages it came from.
 package translate
 
 import (
 	"net/netip"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/logline"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
 // Settings are shared by all streams.
@@ -28,134 +30,107 @@ type Settings struct {
 	Version string
 }
 
-// Counts is what a batch holds and what was left out of it.
+// Entry is a log entry as it was received.
+type Entry struct {
+	// Encoded is the LogEntry message. It must not change any more.
+	Encoded []byte
+	// Queued is the time of the message in Unix seconds, Received that of receipt in Unix nanoseconds.
+	Queued, Received int64
+}
+
+// Segment says whose entries follow, from an index on.
+type Segment struct {
+	Resource *Resource
+	From     int
+}
+
+// Counts is what log entries have become and what was left out of them.
 type Counts struct {
-	Records, Spans, Points int
+	Records, Spans int
+	// Malformed counts entries that are no LogEntry message.
+	Malformed int
 	// UnparsedAccess and UnparsedError count the lines that were kept as they are.
 	UnparsedAccess, UnparsedError int
 	// RefusedValues counts values that cannot be true.
 	RefusedValues int
 }
 
-// Batch collects the telemetry of one stream. The zero value with Settings is ready for use.
-type Batch struct {
-	Settings *Settings
-	Counts   Counts
-
+// Translator makes logs and spans of log entries. It can be used for one stream after another.
+type Translator struct {
+	settings *Settings
 	slab     pdataslab.Slab
 	records  []*pdataslab.LogRecord
 	spans    []*pdataslab.Span
-	samples  pmetric.Metrics
-	sampled  []pdataslab.KeyValue
-	segments []segment
-	expect   int
+	resource *Resource
+	counts   Counts
 
+	entry  wire.LogEntry
 	access logline.Access
 	line   logline.Error
 }
 
-// A segment begins where the agent's resource has changed.
-type segment struct {
-	resource      []pdataslab.KeyValue
-	record, spans int
-}
+// NewTranslator returns a translator for any stream with these settings.
+func NewTranslator(settings *Settings) *Translator { return &Translator{settings: settings} }
 
-// Data is what a batch has become. A signal that has nothing is the zero value.
-type Data struct {
-	Logs    plog.Logs
-	Traces  ptrace.Traces
-	Metrics pmetric.Metrics
-	Counts  Counts
-}
-
-// begin makes what follows belong to the agent's present resource.
-func (b *Batch) begin(agent *Agent) {
-	if n := len(b.segments); n > 0 && sameSlice(b.segments[n-1].resource, agent.resource) {
-		return
-	}
-	b.segments = append(b.segments, segment{agent.resource, len(b.records), len(b.spans)})
-}
-
-func sameSlice(a, b []pdataslab.KeyValue) bool {
-	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
-}
-
-// Empty reports whether there is nothing in the batch.
-func (b *Batch) Empty() bool { return b.Counts == Counts{} }
-
-// Seal returns what was collected and makes the batch empty.
-func (b *Batch) Seal() Data {
-	data := Data{Counts: b.Counts}
-	if len(b.records) > 0 {
-		data.Logs = b.sealLogs()
-	}
-	if len(b.spans) > 0 {
-		data.Traces = b.sealSpans()
-	}
-	if b.Counts.Points > 0 {
-		b.samples.MarkReadOnly()
-		data.Metrics = b.samples
-	}
-	b.expect = len(b.records)
-	b.Counts, b.records, b.spans = Counts{}, nil, nil
-	clear(b.segments)
-	b.segments = b.segments[:0]
-	b.samples, b.sampled = pmetric.Metrics{}, nil
-	b.slab.Release()
-	return data
-}
-
-func (b *Batch) sealLogs() plog.Logs {
-	logs := plog.NewLogs()
-	for i, s := range b.segments {
-		end := len(b.records)
-		if i+1 < len(b.segments) {
-			end = b.segments[i+1].record
+// Translate makes logs and spans of entries; the first segment starts at index 0.
+func (t *Translator) Translate(entries []Entry, segments []Segment) (plog.Logs, ptrace.Traces, Counts) {
+	logs, traces := plog.NewLogs(), ptrace.NewTraces()
+	t.counts = Counts{}
+	for i, segment := range segments {
+		end := len(entries)
+		if i+1 < len(segments) {
+			end = segments[i+1].From
 		}
-		if s.record == end {
-			continue
-		}
-		resource := logs.ResourceLogs().AppendEmpty()
-		resource.SetSchemaUrl(nginxsemconv.SchemaURL)
-		pdataslab.Attributes(resource.Resource().Attributes(), s.resource)
-		scope := resource.ScopeLogs().AppendEmpty()
-		scope.SetSchemaUrl(nginxsemconv.SchemaURL)
-		scope.Scope().SetName(nginxsemconv.ScopeName)
-		scope.Scope().SetVersion(b.Settings.Version)
-		pdataslab.Logs(scope.LogRecords(), b.records[s.record:end:end])
+		t.segment(logs, traces, segment.Resource, entries[segment.From:end])
 	}
 	logs.MarkReadOnly()
-	return logs
-}
-
-func (b *Batch) sealSpans() ptrace.Traces {
-	traces := ptrace.NewTraces()
-	for i, s := range b.segments {
-		end := len(b.spans)
-		if i+1 < len(b.segments) {
-			end = b.segments[i+1].spans
-		}
-		if s.spans == end {
-			continue
-		}
-		resource := traces.ResourceSpans().AppendEmpty()
-		resource.SetSchemaUrl(nginxsemconv.SchemaURL)
-		pdataslab.Attributes(resource.Resource().Attributes(), s.resource)
-		scope := resource.ScopeSpans().AppendEmpty()
-		scope.SetSchemaUrl(nginxsemconv.SchemaURL)
-		scope.Scope().SetName(nginxsemconv.ScopeName)
-		scope.Scope().SetVersion(b.Settings.Version)
-		pdataslab.Spans(scope.Spans(), b.spans[s.spans:end:end])
-	}
 	traces.MarkReadOnly()
-	return traces
+	return logs, traces, t.counts
 }
 
-// add appends a record, in room for as many as the last batch had.
-func (b *Batch) add(record *pdataslab.LogRecord) {
-	if b.records == nil {
-		b.records = make([]*pdataslab.LogRecord, 0, max(b.expect, 1))
+func (t *Translator) segment(logs plog.Logs, traces ptrace.Traces, resource *Resource, entries []Entry) {
+	t.resource = resource
+	if t.settings.Logs {
+		t.records = make([]*pdataslab.LogRecord, 0, len(entries))
 	}
-	b.records = append(b.records, record)
-	b.Counts.Records++
+	if t.settings.Spans {
+		t.spans = make([]*pdataslab.Span, 0, 2*len(entries))
+	}
+	for i := range entries {
+		t.translate(&entries[i])
+	}
+	if len(t.records) > 0 {
+		t.addLogs(logs)
+	}
+	if len(t.spans) > 0 {
+		t.addSpans(traces)
+	}
+	t.records, t.spans, t.resource, t.entry = nil, nil, nil, wire.LogEntry{}
+}
+
+func (t *Translator) addLogs(logs plog.Logs) {
+	resource := logs.ResourceLogs().AppendEmpty()
+	resource.SetSchemaUrl(nginxsemconv.SchemaURL)
+	pdataslab.Attributes(resource.Resource().Attributes(), t.resource.attributes)
+	scope := resource.ScopeLogs().AppendEmpty()
+	scope.SetSchemaUrl(nginxsemconv.SchemaURL)
+	t.settings.nameScope(scope.Scope())
+	pdataslab.Logs(scope.LogRecords(), t.records)
+	t.counts.Records += len(t.records)
+}
+
+func (t *Translator) addSpans(traces ptrace.Traces) {
+	resource := traces.ResourceSpans().AppendEmpty()
+	resource.SetSchemaUrl(nginxsemconv.SchemaURL)
+	pdataslab.Attributes(resource.Resource().Attributes(), t.resource.attributes)
+	scope := resource.ScopeSpans().AppendEmpty()
+	scope.SetSchemaUrl(nginxsemconv.SchemaURL)
+	t.settings.nameScope(scope.Scope())
+	pdataslab.Spans(scope.Spans(), t.spans)
+	t.counts.Spans += len(t.spans)
+}
+
+func (s *Settings) nameScope(scope pcommon.InstrumentationScope) {
+	scope.SetName(nginxsemconv.ScopeName)
+	scope.SetVersion(s.Version)
 }

@@ -1,0 +1,102 @@
+package avikareceiver
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"google.golang.org/grpc"
+
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/metadata"
+)
+
+// BenchmarkReceive measures a log entry's way from the socket to a consumer that does nothing, beside a server that only
+// receives it. An operation is an entry; cpu-ns/op is user and system time of this process, in which there is no client.
+func BenchmarkReceive(b *testing.B) {
+	b.Logf("an entry is %d bytes", len(encodedEntries(0)[0]))
+	for name, streams := range map[string]int{"streams=1": 1, "streams=8": 8} {
+		b.Run("floor/"+name, func(b *testing.B) { benchmarkLoad(b, startFloor(b), streams) })
+		b.Run("receiver/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, false), streams) })
+		b.Run("spans/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, true), streams) })
+	}
+}
+
+func benchmarkLoad(b *testing.B, address string, streams int) {
+	each := max(b.N/streams, 1)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	cpu := cpuTime()
+	b.ReportAllocs()
+	b.ResetTimer()
+	load{Address: address, Streams: streams, Messages: each}.start(b)()
+	b.StopTimer()
+	entries := float64(each * streams)
+	spent := cpuTime() - cpu
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(spent)/entries, "cpu-ns/op")
+	b.ReportMetric(entries/spent.Seconds(), "entries/cpu-s")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/entries, "allocs/op")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/entries, "B/op")
+}
+
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// startFloor starts a server with gRPC's defaults that reads messages and does nothing with them.
+func startFloor(b *testing.B) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.ForceServerCodecV2(preEncoded{}))
+	agentv1.RegisterCommanderServer(server, floor{})
+	go func() { _ = server.Serve(listener) }()
+	b.Cleanup(server.Stop)
+	return listener.Addr().String()
+}
+
+type floor struct {
+	agentv1.UnimplementedCommanderServer
+}
+
+func (floor) Connect(stream agentv1.Commander_ConnectServer) error {
+	for {
+		if err := stream.RecvMsg(nil); err != nil {
+			return nil
+		}
+	}
+}
+
+func startForBench(b *testing.B, spans bool) string {
+	factory, ctx := NewFactory(), context.Background()
+	config := createDefaultConfig().(*Config)
+	config.NetAddr.Endpoint = "127.0.0.1:0"
+	settings := receivertest.NewNopSettings(metadata.Type)
+	logs, err := factory.CreateLogs(ctx, settings, config, consumertest.NewNop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if spans {
+		if _, err := factory.CreateTraces(ctx, settings, config, consumertest.NewNop()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := logs.Start(ctx, componenttest.NewNopHost()); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = logs.Shutdown(ctx) })
+	return logs.(*shared).receiver.address.String()
+}

@@ -1,0 +1,195 @@
+package avikareceiver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+)
+
+// load is what a simulated fleet sends. It runs in a process of its own, so that the CPU time of the benchmark's process
+// is the receiver's.
+type load struct {
+	Address string
+	Streams int
+	// Messages is the number for each stream, Rate how many a second; 0 is as fast as it goes.
+	Messages, Rate int
+	Heartbeats     bool
+	// Hold keeps the streams open without messages until standard input closes.
+	Hold bool
+}
+
+const loadVariable = "AVIKA_RECEIVER_TEST_LOAD"
+
+// The test binary is also the program that makes the load.
+func init() {
+	encoded := os.Getenv(loadVariable)
+	if encoded == "" {
+		return
+	}
+	var l load
+	if err := json.Unmarshal([]byte(encoded), &l); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if err := l.run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// start runs the load in another process; the returned function waits for its end.
+func (l load) start(b testing.TB) (wait func()) {
+	encoded, err := json.Marshal(l)
+	if err != nil {
+		b.Fatal(err)
+	}
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), loadVariable+"="+string(encoded))
+	command.Stderr = os.Stderr
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		_ = stdin.Close()
+		if err := command.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// preEncoded is a codec for messages that are bytes already.
+type preEncoded struct{}
+
+func (preEncoded) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+}
+func (preEncoded) Unmarshal(mem.BufferSlice, any) error { return nil }
+func (preEncoded) Name() string                         { return "proto" }
+
+func (l load) run() error {
+	var wg sync.WaitGroup
+	errs := make(chan error, l.Streams)
+	for i := range l.Streams {
+		wg.Go(func() { errs <- l.stream(i) })
+	}
+	wg.Wait()
+	for range l.Streams {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l load) stream(i int) error {
+	connection, err := grpc.NewClient(l.Address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(preEncoded{})), grpc.WithSharedWriteBuffer(true))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	stream, err := connection.NewStream(context.Background(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+		agentv1.Commander_Connect_FullMethodName)
+	if err != nil {
+		return err
+	}
+	messages := encodedEntries(i)
+	if l.Heartbeats {
+		messages = encodedHeartbeats(i)
+	}
+	if err := l.send(stream, messages, i); err != nil {
+		return err
+	}
+	if l.Hold {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	var ignored []byte
+	if err := stream.RecvMsg(&ignored); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+func (l load) send(stream grpc.ClientStream, messages [][]byte, i int) error {
+	begin := time.Now()
+	if l.Rate > 0 { // spread streams over the interval
+		begin = begin.Add(time.Duration(i) * time.Second / time.Duration(l.Rate) / time.Duration(l.Streams))
+	}
+	for n := range l.Messages {
+		if l.Rate > 0 && n%max(l.Rate/100, 1) == 0 {
+			time.Sleep(time.Until(begin.Add(time.Duration(n) * time.Second / time.Duration(l.Rate))))
+		}
+		if err := stream.SendMsg(messages[n%len(messages)]); err != nil {
+			return fmt.Errorf("stream %d, message %d: %w", i, n, err)
+		}
+	}
+	return nil
+}
+
+// encodedEntries are about 600 bytes each and hold everything that becomes an attribute.
+func encodedEntries(stream int) [][]byte {
+	id := fmt.Sprintf("web-%02d-10-0-0-%d", stream, stream%250)
+	list := make([][]byte, 64)
+	for i := range list {
+		list[i] = mustMarshal(&agentv1.AgentMessage{AgentId: id, Timestamp: 1767225600 + int64(i), Payload: &agentv1.AgentMessage_LogEntry{LogEntry: benchEntry(i)}})
+	}
+	return list
+}
+
+func benchEntry(i int) *agentv1.LogEntry {
+	entry := &agentv1.LogEntry{
+		Timestamp: 1767225600 + int64(i), LogType: "access", RemoteAddr: fmt.Sprintf("192.0.2.%d", i), RequestMethod: "GET",
+		RequestUri: fmt.Sprintf("/p/%d?r=s", 1000+i), Status: 200, BodyBytesSent: int64(512 + i), RequestTime: 0.123,
+		RequestId:    fmt.Sprintf("%032x", 0x1234567890abcdef*uint64(i+1)),
+		UpstreamAddr: "10.0.0.1:80", UpstreamStatus: "200", UpstreamConnectTime: 0.001, UpstreamHeaderTime: 0.12,
+		UpstreamResponseTime: 0.121, Referer: "https://e.com/", UserAgent: "Mozilla/5.0 (X11) Gecko", XForwardedFor: "198.51.100.7",
+	}
+	entry.Content = fmt.Sprintf(`{"ts":"2026-01-01T00:00:%02d.%03dZ","req_id":"%s","client":"%s","xff":"%s","method":"GET","path":"%s","status":200,`+
+		`"bytes":%d,"sent":%d,"rt":0.123,"uct":"0.001","uht":"0.120","urt":"0.121","upstream":"%s","ustatus":"200","referer":"%s","ua":"%s",`+
+		`"host":"e.com","scheme":"https","proto":"HTTP/1.1","cache":"MISS"}`,
+		i%60, i, entry.RequestId, entry.RemoteAddr, entry.XForwardedFor, entry.RequestUri, entry.BodyBytesSent, entry.BodyBytesSent+200,
+		entry.UpstreamAddr, entry.Referer, entry.UserAgent)
+	return entry
+}
+
+func encodedHeartbeats(stream int) [][]byte {
+	id := fmt.Sprintf("web-%05d-10-0-%d-%d", stream, stream/250, stream%250)
+	list := make([][]byte, 4)
+	for i := range list {
+		list[i] = mustMarshal(&agentv1.AgentMessage{AgentId: id, Timestamp: 1767225600 + int64(i), Payload: &agentv1.AgentMessage_Heartbeat{Heartbeat: &agentv1.Heartbeat{
+			Hostname: fmt.Sprintf("web-%05d", stream), Version: "1.27.0", Uptime: float64(i), AgentVersion: "1.110.0",
+			Instances: []*agentv1.NginxInstance{{Pid: "1", Version: "1.27.0", ConfPath: "/etc/nginx/nginx.conf", Status: "RUNNING"}},
+			Labels:    map[string]string{"project": "shop", "environment": "production", "zone": "a"}, MgmtAddress: "10.0.0.1:5025",
+		}}})
+	}
+	return list
+}
+
+func mustMarshal(m proto.Message) []byte {
+	encoded, err := proto.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return encoded
+}

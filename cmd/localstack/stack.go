@@ -35,7 +35,7 @@ func (s *stack) startClickHouse(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	c, err := localstack.StartClickHouse(ctx, localstack.ClickHouseOptions{Launcher: []string{self}})
+	c, err := localstack.StartClickHouse(ctx, localstack.ClickHouseOptions{Launcher: []string{self, "clickhouse"}})
 	if err != nil {
 		return err
 	}

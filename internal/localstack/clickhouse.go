@@ -27,8 +27,8 @@ type ClickHouseOptions struct {
 	ConfigFile string
 	// LogFile receives the server's output; empty: clickhouse.log in Dir.
 	LogFile string
-	// Launcher is the command line of cmd/localstack, which holds the engine when no `clickhouse` is on PATH. Empty:
-	// AVIKA_LOCALSTACK, else it is built from this repository.
+	// Launcher is the command line that runs engine.Main, to hold the engine when no `clickhouse` is on PATH. Empty:
+	// cmd/localstack at AVIKA_LOCALSTACK, else built from this repository.
 	Launcher []string
 }
 
@@ -116,7 +116,7 @@ func engineCommand(ctx context.Context, opts ClickHouseOptions) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	args := append(append([]string(nil), launcher...), "clickhouse", "--library", library, "--path", opts.Dir,
+	args := append(append([]string(nil), launcher...), "--library", library, "--path", opts.Dir,
 		"--tcp-port", strconv.Itoa(opts.TCPPort), "--http-port", strconv.Itoa(opts.HTTPPort))
 	if opts.ConfigFile != "" {
 		args = append(args, "--config-file", opts.ConfigFile)

@@ -9,14 +9,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 )
 
 // Environment variables that replace what would be searched.
 const (
 	envLibrary  = "AVIKA_CHDB_LIB"   // path of libchdb.so
-	envLauncher = "AVIKA_LOCALSTACK" // command line of cmd/localstack
+	envLauncher = "AVIKA_LOCALSTACK" // path of the built cmd/localstack
 )
 
 // enginePackages are the npm packages that hold libchdb.so, by GOOS/GOARCH.
@@ -70,11 +69,11 @@ func findLauncher(ctx context.Context, given []string) ([]string, error) {
 	if len(given) > 0 {
 		return given, nil
 	}
-	if command := strings.Fields(os.Getenv(envLauncher)); len(command) > 0 {
-		return command, nil
+	if path := os.Getenv(envLauncher); path != "" {
+		return []string{path, "clickhouse"}, nil
 	}
 	path, err := buildLauncher(ctx)
-	return []string{path}, err
+	return []string{path, "clickhouse"}, err
 }
 
 var building sync.Mutex

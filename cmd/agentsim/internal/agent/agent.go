@@ -34,6 +34,7 @@ type agent struct {
 	traffic counters.Traffic
 	version string // of NGINX, once known
 	up      bool   // NGINX answered the last time
+	last    host.Connections
 	self    string // own version
 	pid     string
 	closing bool // no more commands are answered

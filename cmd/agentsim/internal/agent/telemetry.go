@@ -63,27 +63,38 @@ func (a *agent) confPath() string {
 	return filepath.Join(a.cfg.NginxConf, "nginx.conf")
 }
 
-// learnNginx finds NGINX's version and process before the first full heartbeat.
-func (a *agent) learnNginx(ctx context.Context) host.Connections {
+// learnNginx asks NGINX for its connections and version, and keeps whether it answered. While it does not, its counters
+// stay where they were: zeros would look like a restart. False: ctx ended meanwhile, and nothing was learned.
+func (a *agent) learnNginx(ctx context.Context) (host.Connections, bool) {
 	c, version, err := a.connections(ctx)
+	if ctx.Err() != nil {
+		return c, false
+	}
 	if version == "" {
 		version = a.knownVersion(ctx)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.version = version
-	wasUp := a.up
-	a.up = err == nil
-	switch {
-	case a.pid == "" || a.up && !wasUp:
-		a.pid = host.MasterPID()
-	case err != nil && wasUp:
-		a.cfg.Log.Warn("NGINX does not answer", "error", err)
+	if err != nil {
+		if a.up {
+			a.cfg.Log.Warn("NGINX does not answer", "error", err)
+		}
+		c = host.Connections{Accepted: a.last.Accepted, Handled: a.last.Handled, Requests: a.last.Requests}
 	}
+	a.nowUp(err == nil)
+	a.version, a.last = version, c
+	return c, true
+}
+
+// nowUp looks for NGINX's process when it has come up. It needs the lock.
+func (a *agent) nowUp(up bool) {
+	if a.pid == "" || up && !a.up {
+		a.pid = host.MasterPID()
+	}
+	a.up = up
 	if a.cfg.StubStatus == "" {
 		a.up = a.pid != ""
 	}
-	return c
 }
 
 func (a *agent) connections(ctx context.Context) (host.Connections, string, error) {
@@ -108,11 +119,15 @@ func (a *agent) knownVersion(ctx context.Context) string {
 func (a *agent) sampler() func(context.Context, time.Time) {
 	var system host.System
 	return func(ctx context.Context, now time.Time) {
+		connections, ok := a.learnNginx(ctx)
+		if !ok {
+			return
+		}
 		s, err := system.Sample(ctx, now)
 		if err != nil {
 			a.cfg.Log.Warn("measure the machine", "error", err)
 		}
-		if m, ok := a.message(now, kindMetrics, wireform.FieldMetrics, a.sample(a.learnNginx(ctx), s, now)); ok {
+		if m, ok := a.message(now, kindMetrics, wireform.FieldMetrics, a.sample(connections, s, now)); ok {
 			a.buffer.tryPut(m)
 		}
 	}

@@ -80,7 +80,7 @@ func (o *options) runAgent(ctx context.Context, d link.Dialer, stdout, stderr io
 
 func (o *options) runFleet(ctx context.Context, d link.Dialer, stdout, stderr io.Writer) int {
 	cfg := fleet.Config{
-		Agents: o.agents, Rate: o.rateValue, Duration: o.duration, Total: o.total, Seed: o.seed, Run: o.run,
+		Agents: o.agents, Rate: o.rateValue, Duration: o.duration, Total: o.total, Tick: o.tick, Seed: o.seed, Run: o.run,
 		Heartbeat: o.heartbeat, Metrics: o.metrics, State: o.state, ConnectRate: o.connectRate,
 		ReconnectWait: o.reconnect, Drain: o.drain, Format: o.logFormat, Labels: o.labelMap, AgentID: o.agentID,
 		Hostname: o.hostname, HonorUpdate: o.honorUpdate, Dialer: d,

@@ -50,6 +50,8 @@ Simulated fleet
   --seed N                  same seed, same traffic (1)
   --run-id HEX              first 8 digits of every request id (random)
   --connect-rate R          connections per second at the start (500); 0: all at once
+  --tick D                  how long an agent gathers entries before it writes them (20ms): less is smoother, more is
+                            cheaper
   --drain D                 how long entries that are late may take after the end (30s)
 
 Every simulated log entry has a unique request id of 32 hex digits: run id (8), agent number (8), sequence number (16);

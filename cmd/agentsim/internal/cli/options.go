@@ -41,7 +41,7 @@ type options struct {
 	seed           uint64
 	runID          string
 	connectRate    float64
-	drain          time.Duration
+	drain, tick    time.Duration
 	set            map[string]bool // flags that were given
 	labelMap       map[string]string
 	rateValue      float64
@@ -108,6 +108,7 @@ func (o *options) registerModes(fs *flag.FlagSet) {
 	fs.Uint64Var(&o.seed, "seed", 1, "")
 	fs.StringVar(&o.runID, "run-id", "", "")
 	fs.Float64Var(&o.connectRate, "connect-rate", 500, "")
+	fs.DurationVar(&o.tick, "tick", 20*time.Millisecond, "")
 	fs.DurationVar(&o.drain, "drain", 30*time.Second, "")
 }
 
@@ -139,7 +140,7 @@ func (o *options) resolve() error {
 }
 
 var (
-	fleetOnly = []string{"agents", "rate", "total", "seed", "run-id", "connect-rate", "drain"}
+	fleetOnly = []string{"agents", "rate", "total", "seed", "run-id", "connect-rate", "drain", "tick"}
 	tailOnly  = []string{"error-log", "stub-status", "nginx-conf", "state-dir", "from-start", "buffer-mib"}
 )
 

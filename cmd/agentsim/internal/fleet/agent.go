@@ -18,6 +18,7 @@ type agent struct {
 	who    identity
 	writer *traffic.Writer
 
+	epoch     time.Time // of the fleet
 	start     time.Time
 	end       time.Time // zero: none
 	limit     int64     // of entries; below 0: none
@@ -35,6 +36,7 @@ func newAgent(f *fleet, i int) *agent {
 	a := &agent{
 		cfg: &f.cfg, totals: &f.totals, who: who, limit: f.cfg.entries(i),
 		writer:   traffic.NewWriter(f.rows, f.cfg.Run, uint32(i), who.id),
+		epoch:    f.began,
 		commands: make(chan *agentv1.ServerCommand, 16),
 	}
 	a.start = time.Now()

@@ -22,6 +22,7 @@ type Config struct {
 	Rate     float64       // log entries per second and agent, or Unlimited
 	Duration time.Duration // of each agent's traffic; 0: until Total is sent or the context ends
 	Total    int64         // log entries of the whole fleet; 0: as many as fit into Duration
+	Tick     time.Duration // how long entries are gathered before they are written
 	Seed     uint64
 	Run      uint32 // first part of every request id
 
@@ -57,6 +58,7 @@ func (c *Config) Validate() error {
 	check(c.Total == 0 || c.Rate != 0, "total %d needs a rate above 0, or max", c.Total)
 	check(c.Heartbeat >= 0 && c.Metrics >= 0 && c.State >= 0, "intervals must not be negative")
 	check(c.Duration >= 0 && c.Drain >= 0 && c.ReconnectWait >= 0, "durations must not be negative")
+	check(c.Tick > 0, "tick %v: want more than 0", c.Tick)
 	check(c.ConnectRate >= 0, "connect rate %v: want 0 or more", c.ConnectRate)
 	return errors.Join(errs...)
 }

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func config(g *gatewaytest.Gateway, transport link.Transport) Config {
 	return Config{
-		Agents: 3, Rate: 1000, Duration: time.Second, Seed: 7, Run: 0xabc, Heartbeat: 200 * time.Millisecond,
+		Agents: 3, Rate: 1000, Duration: time.Second, Tick: 20 * time.Millisecond, Seed: 7, Run: 0xabc, Heartbeat: 200 * time.Millisecond,
 		Metrics: 200 * time.Millisecond, State: 400 * time.Millisecond, ReconnectWait: 50 * time.Millisecond,
 		Drain: 5 * time.Second, Format: nginxlog.JSON, Dialer: link.Dialer{Target: g.Addr, Transport: transport},
 	}
@@ -277,7 +277,7 @@ func TestValidateNamesTheSetting(t *testing.T) {
 	if err := (&Config{Agents: 0, Rate: -3, Total: -1}).Validate(); err == nil {
 		t.Error("no error")
 	}
-	if err := (&Config{Agents: 1}).Validate(); err != nil {
+	if err := (&Config{Agents: 1, Tick: 1}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

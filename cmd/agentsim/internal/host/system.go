@@ -48,15 +48,20 @@ func (s *System) Sample(ctx context.Context, now time.Time) (*agentv1.SystemMetr
 }
 
 func (s *System) addCPU(m *agentv1.SystemMetrics, t cpu.TimesStat) {
-	total := t.Total() - s.cpu.Total()
-	if total <= 0 {
+	all := total(t) - total(s.cpu)
+	if all <= 0 {
 		return
 	}
-	percent := func(now, before float64) float32 { return float32(min(100, max(0, 100*(now-before)/total))) }
+	percent := func(now, before float64) float32 { return float32(min(100, max(0, 100*(now-before)/all))) }
 	m.CpuUserPercent = percent(t.User+t.Nice, s.cpu.User+s.cpu.Nice)
 	m.CpuSystemPercent = percent(t.System+t.Irq+t.Softirq, s.cpu.System+s.cpu.Irq+s.cpu.Softirq)
 	m.CpuIowaitPercent = percent(t.Iowait, s.cpu.Iowait)
 	m.CpuUsagePercent = 100 - percent(t.Idle+t.Iowait, s.cpu.Idle+s.cpu.Iowait)
+}
+
+// total leaves out guest time, which user time holds.
+func total(t cpu.TimesStat) float64 {
+	return t.User + t.System + t.Idle + t.Nice + t.Iowait + t.Irq + t.Softirq + t.Steal
 }
 
 func (s *System) addRates(m *agentv1.SystemMetrics, seconds float64) {

@@ -89,7 +89,7 @@ var userAgents = []choice[string]{
 	{2, "python-requests/2.32.3"},
 	{2, "kube-probe/1.33"},
 	{1, "Go-http-client/1.1"},
-	{1, "-"},
+	{1, ""},
 }
 
 var referers = []choice[string]{

@@ -29,18 +29,18 @@ func (q *request) line(format nginxlog.Format) string {
 	return q.json()
 }
 
+// json is a line of deploy/nginx/avika-log-format.conf.
 func (q *request) json() string {
-	return fmt.Sprintf(`{"ts":"%s","msec":%s,"req_id":"%s","client":"%s","xff":"%s","method":"%s","path":"%s","status":%d,`+
-		`"bytes":%d,"sent":%d,"rt":%.3f,"uct":"%s","uht":"%s","urt":"%s","upstream":"%s","ustatus":"%s",`+
-		`"referer":"%s","ua":"%s","host":"%s","scheme":"%s","proto":"%s","cache":"%s"}`,
-		isoHole, msecHole, idHole, q.client, q.forwardedFor, q.method, q.uri, q.status,
-		q.bodyBytes, q.sentBytes, q.seconds,
+	return fmt.Sprintf(`{"ts":"%s","req_id":"%s","client":"%s","xff":"%s","method":"%s","path":"%s","status":%d,`+
+		`"bytes":%d,"rt":%.3f,"uct":"%s","uht":"%s","urt":"%s","upstream":"%s","ustatus":"%s","referer":"%s","ua":"%s",`+
+		`"msec":%s,"host":"%s","scheme":"%s","proto":"%s","sent":%d,"cache_status":"%s","traceparent":""}`,
+		isoHole, idHole, q.client, q.forwardedFor, q.method, q.uri, q.status, q.bodyBytes, q.seconds,
 		q.list(func(a attempt) string { return milliseconds(a.connect) }),
 		q.list(func(a attempt) string { return milliseconds(a.header) }),
 		q.list(func(a attempt) string { return milliseconds(a.answer) }),
 		q.list(func(a attempt) string { return a.address }),
 		q.list(func(a attempt) string { return statusText(a.status) }),
-		q.referer, q.userAgent, q.host, q.scheme, q.protocol, q.cache)
+		q.referer, q.userAgent, msecHole, q.host, q.scheme, q.protocol, q.sentBytes, q.cache)
 }
 
 // combined has no place for an id, so it stands in the query string.

@@ -1,0 +1,219 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+)
+
+// moves are the steps of commands that wait to be written. They have a lock of their own, as sessions report them.
+type moves struct {
+	mu    sync.Mutex
+	queue []store.CommandUpdate
+}
+
+func (m *moves) waiting() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.queue) > 0
+}
+
+func (m *moves) take() []store.CommandUpdate {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	queue := m.queue
+	m.queue = nil
+	return queue
+}
+
+// putBack keeps the order: what failed comes before what followed.
+func (m *moves) putBack(updates []store.CommandUpdate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.queue = append(updates, m.queue...)
+}
+
+func (f *Fleet) move(updates []store.CommandUpdate) {
+	if len(updates) == 0 {
+		return
+	}
+	f.moves.mu.Lock()
+	f.moves.queue = append(f.moves.queue, updates...)
+	f.moves.mu.Unlock()
+	signal(f.wake.write)
+}
+
+func (f *Fleet) writeCommands(ctx context.Context) error {
+	updates := f.moves.take()
+	if len(updates) == 0 {
+		return nil
+	}
+	err := f.store.UpdateCommands(ctx, updates)
+	if err != nil {
+		f.moves.putBack(updates)
+	}
+	return err
+}
+
+// claimLoop fetches commands for local agents.
+func (f *Fleet) claimLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake.claim:
+		}
+		if err := f.claim(ctx); err != nil {
+			f.observe(ctx, err)
+			pause(ctx, retry)
+			signal(f.wake.claim)
+		}
+	}
+}
+
+func (f *Fleet) claim(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, f.settings.OperationTimeout)
+	defer cancel()
+	incarnation := f.currentIncarnation()
+	if incarnation == 0 {
+		return nil
+	}
+	commands, err := f.store.Claim(ctx, incarnation)
+	if err != nil {
+		return err
+	}
+	for i := range commands {
+		f.deliver(commands[i])
+	}
+	return nil
+}
+
+// deliver hands a claimed command to the session that claimed it, or gives it back.
+func (f *Fleet) deliver(c store.Command) {
+	f.mu.RLock()
+	s := f.sessions[c.AgentID]
+	f.mu.RUnlock()
+	if s != nil && c.Type == store.TypeLogRequest {
+		f.loops.Go(func() {
+			pause(f.ctx, s.listen(c.Parameters.LogType))
+			f.handOut(s, &c)
+		})
+		return
+	}
+	f.handOut(s, &c)
+}
+
+func (f *Fleet) handOut(s *session, c *store.Command) {
+	if s == nil || !s.handOut(c) {
+		f.move([]store.CommandUpdate{{ID: c.ID, AgentID: c.AgentID, State: store.CommandPending}})
+	}
+}
+
+func (s *session) listen(kind string) time.Duration {
+	s.mu.Lock()
+	agentNow := s.heartbeats
+	s.mu.Unlock()
+	return s.tail.listen(kind, time.Now(), agentNow)
+}
+
+func (s *session) handOut(c *store.Command) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.number != c.Claimed || len(s.sends) == cap(s.sends) {
+		return false // gone, or the receiver is behind: later
+	}
+	if p := &c.Parameters; c.Type == store.TypeLogRequest {
+		s.tail.requested(p.LogType, c.ID, int(p.TailLines), p.Follow, time.Now())
+	}
+	s.inflight[c.ID] = struct{}{}
+	s.sends <- message(c) // has room, and only this function sends
+	return true
+}
+
+// answered moves a log request on when its first line came.
+func (f *Fleet) answered(agentID string) func(string) {
+	return func(commandID string) {
+		f.move([]store.CommandUpdate{{ID: commandID, AgentID: agentID, State: store.CommandSucceeded, Result: "the agent sends lines"}})
+	}
+}
+
+// Tail opens the log of an agent whose stream ends here. The reader gets the last lines and, as far as the agent
+// follows, new ones. It reports whether new ones come.
+func (f *Fleet) Tail(ctx context.Context, c store.Command) (*Reader, error) {
+	f.mu.RLock()
+	s := f.sessions[c.AgentID]
+	f.mu.RUnlock()
+	if s == nil {
+		return nil, store.ErrNotFound
+	}
+	r, following, ok := s.tail.read(c.Parameters.LogType, int(c.Parameters.TailLines))
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	if following {
+		return r, nil
+	}
+	if _, _, err := f.CreateCommand(ctx, c); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// CreateCommand keeps a command for its agent, on whichever gateway that is.
+func (f *Fleet) CreateCommand(ctx context.Context, c store.Command) (store.Command, bool, error) {
+	if c.ExpiresIn == 0 {
+		c.ExpiresIn = f.settings.CommandExpiry
+	}
+	made, isNew, err := f.store.CreateCommand(ctx, c)
+	if err == nil && isNew {
+		signal(f.wake.claim)
+	}
+	return made, isNew, err
+}
+
+func message(c *store.Command) *agentv1.ServerCommand {
+	p := &c.Parameters
+	m := &agentv1.ServerCommand{CommandId: c.ID}
+	switch c.Type {
+	case store.TypeReload:
+		m.Payload = &agentv1.ServerCommand_Action{Action: &agentv1.Action{Type: "RELOAD"}}
+	case store.TypeRestart:
+		m.Payload = &agentv1.ServerCommand_Action{Action: &agentv1.Action{Type: "RESTART"}}
+	case store.TypeUpdate:
+		m.Payload = &agentv1.ServerCommand_Update{Update: &agentv1.Update{Version: p.Version, UpdateUrl: p.URL}}
+	case store.TypeConfigPush:
+		m.Payload = &agentv1.ServerCommand_ConfigPush{ConfigPush: &agentv1.ConfigPush{VersionId: p.VersionID, Files: p.Files}}
+	case store.TypeLogRequest:
+		m.Payload = &agentv1.ServerCommand_LogRequest{LogRequest: &agentv1.LogRequest{
+			InstanceId: c.AgentID, LogType: p.LogType, TailLines: p.TailLines, Follow: p.Follow,
+		}}
+	}
+	return m
+}
+
+// CommandSent implements agentsession.Session.
+func (s *session) CommandSent(commandID string, err error) {
+	s.mu.Lock()
+	_, known := s.inflight[commandID]
+	delete(s.inflight, commandID)
+	s.mu.Unlock()
+	if !known {
+		return
+	}
+	s.fleet.move([]store.CommandUpdate{{
+		ID: commandID, AgentID: s.peer.AgentID, State: ifElse(err == nil, store.CommandSent, store.CommandPending),
+	}})
+}
+
+// CommandResult implements agentsession.Session.
+func (s *session) CommandResult(message *agentv1.CommandResult) {
+	s.fleet.messages.Add(1)
+	s.fleet.move([]store.CommandUpdate{{
+		ID: clean(message.CommandId, maxText), AgentID: s.peer.AgentID,
+		State: ifElse(message.Success, store.CommandSucceeded, store.CommandFailed), Result: clean(message.ErrorMessage, maxPath),
+	}})
+}

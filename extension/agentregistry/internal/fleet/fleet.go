@@ -1,0 +1,204 @@
+// Package fleet is the registry's own view of all agents: sessions of the streams that end at this gateway, a copy of what
+// the store knows of all others, and the loops that keep both together.
+//
+// Nothing here waits for the store but the loops. What cannot be written stays marked and is written when the store is back.
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
+)
+
+// Settings are the parts of the configuration that the fleet needs.
+type Settings struct {
+	GatewayID string
+	// Address is where other gateways reach this one's HTTP server.
+	Address string
+	Version string
+	// RequireApproval refuses agents until somebody approved them.
+	RequireApproval bool
+
+	Lease         time.Duration
+	Renew         time.Duration
+	Poll          time.Duration
+	FlushInterval time.Duration
+	SweepInterval time.Duration
+	// OperationTimeout bounds one call of the store.
+	OperationTimeout time.Duration
+	CommandExpiry    time.Duration
+	Policy           store.SweepPolicy
+}
+
+// RateInterval is the time between two points of an agent's rates, and ratePoints how many are shared.
+const (
+	RateInterval = 5 * time.Second
+	ratePoints   = 12
+)
+
+// DatabaseState says whether the store answers.
+type DatabaseState string
+
+const (
+	Connecting  DatabaseState = "connecting"
+	Connected   DatabaseState = "connected"
+	Unavailable DatabaseState = "unavailable"
+)
+
+// Database is the state of the store.
+type Database struct {
+	State DatabaseState
+	Since time.Time
+	Err   error
+}
+
+// Fleet holds all agents.
+type Fleet struct {
+	settings Settings
+	store    store.Store
+	logger   *zap.Logger
+	report   func(Database)
+	load     func() store.Load
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+	wake   struct{ sync, write, claim chan struct{} }
+
+	messages atomic.Int64
+	hub      hub
+
+	mu          sync.RWMutex
+	incarnation int64
+	// offset is the store's clock less this machine's.
+	offset    time.Duration
+	loaded    bool
+	started   time.Time
+	cursor    store.Cursor
+	database  Database
+	entries   map[string]*entry
+	gateways  []gateway
+	baselines []store.Baseline
+	// sessions are the newest local ones by agent; ending are closed ones whose end is not written yet.
+	sessions map[string]*session
+	ending   map[*session]struct{}
+	older    map[*session]struct{}
+	moves    moves
+	enrol    map[string]store.Opening
+	confirm  map[string]string
+}
+
+// gateway is a gateway as of the last time the store told of it.
+type gateway struct {
+	store.Gateway
+	// expires is by the store's clock.
+	expires time.Time
+}
+
+// New returns a fleet that is not running. report is told when the store's state changes, load is asked for this gateway's.
+func New(settings Settings, backend store.Store, logger *zap.Logger, report func(Database), load func() store.Load) *Fleet {
+	f := &Fleet{
+		settings: settings, store: backend, logger: logger, report: report, load: load,
+		entries: map[string]*entry{}, sessions: map[string]*session{}, ending: map[*session]struct{}{},
+		older: map[*session]struct{}{}, enrol: map[string]store.Opening{}, confirm: map[string]string{},
+		started: time.Now(), database: Database{State: Connecting, Since: time.Now()},
+	}
+	f.wake.sync, f.wake.write, f.wake.claim = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	f.hub.fleet = f
+	return f
+}
+
+// Start begins the loops. It does not wait for the store.
+func (f *Fleet) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	f.ctx, f.cancel = ctx, cancel
+	for _, loop := range []func(context.Context){f.syncLoop, f.writeLoop, f.claimLoop, f.flushLoop, f.sweepLoop, f.listenLoop, f.sampleLoop, f.hub.loop} {
+		f.loops.Go(func() { loop(ctx) })
+	}
+}
+
+// Shutdown ends all sessions, writes what is left and stops. It may be called twice, and without Start.
+func (f *Fleet) Shutdown(ctx context.Context) error {
+	if f.cancel == nil {
+		return nil
+	}
+	f.endAll()
+	f.cancel()
+	f.cancel = nil
+	f.loops.Wait()
+	f.hub.close()
+	ctx, cancel := context.WithTimeout(ctx, f.settings.OperationTimeout)
+	defer cancel()
+	if f.DatabaseState().State != Connected {
+		return nil // the lease runs out by itself
+	}
+	if err := f.write(ctx); err != nil {
+		return fmt.Errorf("write the registry's last changes: %w", err)
+	}
+	if err := f.store.Leave(ctx, f.currentIncarnation()); err != nil {
+		return fmt.Errorf("give up the gateway's lease: %w", err)
+	}
+	return nil
+}
+
+func (f *Fleet) currentIncarnation() int64 {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.incarnation
+}
+
+// Now is the store's clock, as well as it is known.
+func (f *Fleet) Now() time.Time {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.now()
+}
+
+func (f *Fleet) now() time.Time { return time.Now().Add(f.offset) }
+
+// DatabaseState returns the state of the store.
+func (f *Fleet) DatabaseState() Database {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.database
+}
+
+// observe takes the outcome of a call of the store into the state. Only what says that the store is away counts.
+func (f *Fleet) observe(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // this gateway is stopping
+	}
+	next := Database{State: Connected}
+	if err != nil {
+		next = Database{State: Unavailable, Err: err}
+	}
+	f.mu.Lock()
+	previous := f.database.State
+	if previous == Connecting && err != nil && f.database.Err != nil {
+		next.State = Connecting
+	}
+	f.database.Err = err
+	changed := previous != next.State
+	if changed {
+		next.Since = time.Now().Add(f.offset)
+		f.database = next
+	}
+	f.mu.Unlock()
+	if changed {
+		f.report(next)
+		f.hub.databaseChanged()
+	}
+}
+
+func signal(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}

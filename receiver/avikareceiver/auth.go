@@ -3,10 +3,11 @@ package avikareceiver
 import (
 	"context"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
 )
@@ -24,33 +25,34 @@ func identityFrom(ctx context.Context) identity {
 	return proven
 }
 
-// authenticateStream runs after the collector's own authenticators and before the first message is read.
-func (r *avikaReceiver) authenticateStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	proven, err := r.authenticate(stream.Context())
-	if err != nil {
-		return err
+// authenticateWith asks the collector's authenticator.
+func (r *avikaReceiver) authenticateWith(ctx context.Context, ask authenticator) (context.Context, error) {
+	headers, ok := metadata.FromIncomingContext(ctx)
+	if !ok {
+		return nil, r.refuse(refusedAuth, codes.Unauthenticated, errNoMetadata.Error())
 	}
-	return handler(srv, &authenticatedStream{stream, context.WithValue(stream.Context(), identityKey{}, proven)})
+	authenticated, err := ask(ctx, headers)
+	if err == nil {
+		return authenticated, nil
+	}
+	r.telemetry.refusedStream(refusedAuth)
+	if s, ok := status.FromError(err); ok {
+		return nil, s.Err()
+	}
+	return nil, status.Error(codes.Unauthenticated, err.Error())
 }
 
-// authenticateCall protects the registry's services that share the port.
-func (r *avikaReceiver) authenticateCall(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	proven, err := r.authenticate(ctx)
-	if err != nil {
-		return nil, err
+// authenticate puts into the context who the client has proved to be. It protects the registry's services, which share the
+// port, as well as the streams of agents.
+func (r *avikaReceiver) authenticate(ctx context.Context) (context.Context, error) {
+	proven := identity{authentication: r.otherAuthentication(ctx)}
+	if r.psk != nil {
+		var reason string
+		if proven, reason = r.psk.verify(ctx); reason != "" {
+			return nil, r.refuse(reason, codes.Unauthenticated, pskMessages[reason])
+		}
 	}
-	return handler(context.WithValue(ctx, identityKey{}, proven), request)
-}
-
-func (r *avikaReceiver) authenticate(ctx context.Context) (identity, error) {
-	if r.psk == nil {
-		return identity{authentication: r.otherAuthentication(ctx)}, nil
-	}
-	proven, reason := r.psk.verify(ctx)
-	if reason == "" {
-		return proven, nil
-	}
-	return proven, r.refuse(reason, codes.Unauthenticated, pskMessages[reason])
+	return context.WithValue(ctx, identityKey{}, proven), nil
 }
 
 // otherAuthentication says what stands for the client when there is no pre-shared key.
@@ -65,11 +67,3 @@ func (r *avikaReceiver) otherAuthentication(ctx context.Context) agentsession.Au
 	}
 	return agentsession.AuthenticationNone
 }
-
-type authenticatedStream struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-// Context returns the stream's context with the client's identity.
-func (s *authenticatedStream) Context() context.Context { return s.ctx }

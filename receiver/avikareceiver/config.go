@@ -123,17 +123,17 @@ func createDefaultConfig() component.Config {
 	server := configgrpc.NewDefaultServerConfig()
 	server.NetAddr.Endpoint = defaultEndpoint
 	server.MaxRecvMsgSizeMiB = 4
-	server.ReadBufferSize = 16 << 10
+	server.ReadBufferSize = 32 << 10
 	server.WriteBufferSize = 4 << 10
 	return &Config{
 		ServerConfig: server,
 		PSK:          PSKConfig{ClockSkew: 5 * time.Minute},
 		Spans:        SpansConfig{Enabled: true},
-		Batch:        BatchConfig{MaxRecords: 1000, MaxBytes: 1 << 20, Timeout: 100 * time.Millisecond},
+		Batch:        BatchConfig{MaxRecords: 250, MaxBytes: 1 << 20, Timeout: 100 * time.Millisecond},
 		Limits: LimitsConfig{
 			Streams:      20_000,
 			PendingBytes: 128 << 20,
-			StreamWindow: 128 << 10,
+			StreamWindow: 256 << 10,
 			Labels:       64,
 			IdleTimeout:  2 * time.Minute,
 		},

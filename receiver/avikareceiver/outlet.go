@@ -44,17 +44,21 @@ func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outl
 	return o
 }
 
-// log adds the stream's log entry, which must not change any more. It reports false when the receiver has given up
+// log adds a log entry of the stream, which must not change any more. It reports false when the receiver has given up
 // before there was room.
-func (o *outlet) log(s *stream, entry translate.Entry, size int) bool {
+func (o *outlet) log(s *stream, encoded []byte, size int) bool {
 	if !o.receiver.translation.Logs && !o.receiver.translation.Spans {
+		s.now()
 		return true
 	}
 	if !o.makeRoom(size) {
 		o.receiver.telemetry.dropped(signalLogs, refusedShutdown, 1, nil)
 		return false
 	}
-	o.pending.add(s.agent.Resource(), entry)
+	if len(o.pending.entries)%entriesPerClock == 0 {
+		s.now()
+	}
+	o.pending.add(s.agent.Resource(), translate.Entry{Encoded: encoded, Queued: s.message.Timestamp, Received: s.received.Load()})
 	o.added(size)
 	return true
 }

@@ -24,6 +24,7 @@ const (
 	refusedMalformed = "malformed"
 	refusedAgentID   = "invalid_agent_id"
 	refusedIdentity  = "wrong_agent_id"
+	refusedAuth      = "authentication"
 	refusedUnsigned  = "signature_missing"
 	refusedSignature = "signature_wrong"
 	refusedClock     = "signature_out_of_time"

@@ -5,98 +5,112 @@ import "bytes"
 // parseCombined reads NGINX's combined format, with or without more behind it: a quoted
 // X-Forwarded-For (the "main" format of NGINX's packages), and key=value pairs.
 func (a *Access) parseCombined(line []byte) bool {
-	address, rest, ok := bytes.Cut(line, []byte(" - "))
-	if !ok || bytes.IndexByte(address, ' ') >= 0 {
+	address := bytes.Index(line, []byte(" - "))
+	if address <= 0 || bytes.IndexByte(line[:address], ' ') >= 0 {
 		return false
 	}
-	open := bytes.Index(rest, []byte(" ["))
+	open := index(line, address+3, " [")
 	if open < 0 {
 		return false
 	}
-	local, rest, ok := bytes.Cut(rest[open+2:], []byte("] \""))
+	local := open + len(" [")
+	localEnd := index(line, local, `] "`)
+	if localEnd < 0 {
+		return false
+	}
+	requestLine, i, ok := a.quoted(line, localEnd+len(`] "`))
 	if !ok {
 		return false
 	}
-	requestLine, rest, ok := a.quoted(rest)
-	if !ok {
+	code := word(line, i)
+	size := word(line, int(code.to))
+	if n, ok := parseInt(a.at(code)); !ok || n < 0 || n > maxStatus {
 		return false
 	}
-	code, rest := word(rest)
-	size, rest := word(rest)
-	if n, ok := parseInt(code); !ok || n < 0 || n > maxStatus {
-		return false
-	}
-	a.set(RemoteAddr, address)
-	a.set(timeLocal, local)
+	a.set(RemoteAddr, place{0, uint32(address)})
+	a.set(timeLocal, place{uint32(local), uint32(localEnd)})
 	a.set(request, requestLine)
 	a.set(status, code)
 	a.set(bodyBytes, size)
-	a.parseTail(rest)
+	a.parseTail(line, int(size.to))
 	return true
 }
 
+// index returns where a separator is, from i on, or -1.
+func index(line []byte, i int, separator string) int {
+	if found := bytes.Index(line[i:], []byte(separator)); found >= 0 {
+		return i + found
+	}
+	return -1
+}
+
 // parseTail reads what follows the size: quoted texts in their usual order, and key=value pairs.
-func (a *Access) parseTail(rest []byte) {
+func (a *Access) parseTail(line []byte, i int) {
 	order := [...]Field{Referer, UserAgent, ForwardedFor}
 	for position := 0; ; {
-		rest = bytes.TrimLeft(rest, " ")
-		if len(rest) == 0 {
+		if i = skipSpace(line, i); i >= len(line) {
 			return
 		}
-		if rest[0] == '"' {
-			value, tail, ok := a.quoted(rest[1:])
-			if !ok {
-				return
-			}
-			if position < len(order) {
-				a.set(order[position], value)
-				position++
-			}
-			rest = tail
+		if line[i] != '"' {
+			i = a.parsePair(line, i)
 			continue
 		}
-		rest = a.parsePair(rest)
-	}
-}
-
-func (a *Access) parsePair(rest []byte) []byte {
-	end := bytes.IndexAny(rest, " =")
-	if end < 0 {
-		return nil
-	}
-	if rest[end] == ' ' {
-		return rest[end:]
-	}
-	key, value := rest[:end], rest[end+1:]
-	if len(value) > 0 && value[0] == '"' {
-		text, tail, ok := a.quoted(value[1:])
+		value, next, ok := a.quoted(line, i+1)
 		if !ok {
-			return nil
+			return
 		}
-		a.set(lookup(key), text)
-		return tail
+		if position < len(order) {
+			a.set(order[position], value)
+			position++
+		}
+		i = next
 	}
-	text, tail := word(value)
-	a.set(lookup(key), text)
-	return tail
 }
 
-// quoted returns the text up to the closing quote, escapes resolved, and what is behind the quote.
-func (a *Access) quoted(b []byte) (text, rest []byte, ok bool) {
-	text, next, escaped := scanString(b, 0)
+// parsePair reads a key=value pair, or a word that is none, and returns where it ends.
+func (a *Access) parsePair(line []byte, i int) int {
+	end := bytes.IndexAny(line[i:], " =")
+	if end < 0 {
+		return len(line)
+	}
+	end += i
+	if line[end] == ' ' {
+		return end
+	}
+	field := lookup(line[i:end])
+	if value := end + 1; value < len(line) && line[value] == '"' {
+		text, next, ok := a.quoted(line, value+1)
+		if !ok {
+			return len(line)
+		}
+		a.set(field, text)
+		return next
+	}
+	value := place{uint32(end + 1), uint32(len(line))}
+	if space := bytes.IndexByte(line[end+1:], ' '); space >= 0 {
+		value.to = uint32(end + 1 + space)
+	}
+	a.set(field, value)
+	return int(value.to)
+}
+
+// quoted returns the text from i up to the closing quote, escapes resolved, and the index behind the quote.
+func (a *Access) quoted(line []byte, i int) (place, int, bool) {
+	end, next, escaped := scanString(line, i)
 	if next < 0 {
-		return nil, nil, false
+		return place{}, 0, false
 	}
-	if escaped {
-		text = a.unescape(text)
-	}
-	return text, b[next:], true
+	return a.resolved(place{uint32(i), uint32(end)}, escaped), next, true
 }
 
-func word(b []byte) (text, rest []byte) {
-	b = bytes.TrimLeft(b, " ")
-	if i := bytes.IndexByte(b, ' '); i >= 0 {
-		return b[:i], b[i:]
+// word returns the next text without spaces.
+func word(line []byte, i int) place {
+	for i < len(line) && line[i] == ' ' {
+		i++
 	}
-	return b, nil
+	end := i
+	for end < len(line) && line[end] != ' ' {
+		end++
+	}
+	return place{uint32(i), uint32(end)}
 }

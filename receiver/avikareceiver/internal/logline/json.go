@@ -2,6 +2,8 @@ package logline
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -9,33 +11,50 @@ import (
 // parseJSON reads the top level of a JSON object. It is laxer than JSON: NGINX's default escaping (\x22), which agents'
 // parsers refuse, is understood, and control characters in strings are taken as they are.
 func (a *Access) parseJSON(line []byte) bool {
-	i := skipSpace(line, 1)
-	if i < len(line) && line[i] == '}' {
+	i, known := a.parseShape(line)
+	if known {
 		return true
 	}
-	for i < len(line) && line[i] == '"' {
-		key, next, _ := scanString(line, i+1)
-		if next < 0 {
+	learning := a.shape.learns()
+	for {
+		separator := i
+		var key []byte
+		var done bool
+		if key, i, done = nextKey(line, i); i < 0 {
+			return done && a.shape.learned(learning)
+		}
+		field := lookup(key)
+		if learning {
+			a.shape.add(line, separator, i, field)
+		}
+		if i = a.jsonValue(line, i, field); i < 0 {
 			return false
 		}
-		if i = skipSpace(line, next); i >= len(line) || line[i] != ':' {
-			return false
-		}
-		if i = a.jsonValue(line, skipSpace(line, i+1), lookup(key)); i < 0 {
-			return false
-		}
-		if i = skipSpace(line, i); i >= len(line) {
-			return false
-		}
-		if line[i] == '}' {
-			return true
-		}
-		if line[i] != ',' {
-			return false
-		}
-		i = skipSpace(line, i+1)
 	}
-	return false
+}
+
+// nextKey reads from the end of a value, or from the opening brace at 0, up to the start of the next value. The index is
+// negative when there is none; done says that the object is complete.
+func nextKey(line []byte, i int) (key []byte, next int, done bool) {
+	opening := i == 0
+	if i = skipSpace(line, i); i >= len(line) {
+		return nil, -1, false
+	}
+	if line[i] != ',' && !opening {
+		return nil, -1, line[i] == '}'
+	}
+	if i = skipSpace(line, i+1); i >= len(line) || line[i] != '"' {
+		return nil, -1, opening && i < len(line) && line[i] == '}'
+	}
+	end, next, _ := scanString(line, i+1)
+	if next < 0 {
+		return nil, -1, false
+	}
+	key = line[i+1 : end]
+	if next = skipSpace(line, next); next >= len(line) || line[next] != ':' {
+		return nil, -1, false
+	}
+	return key, skipSpace(line, next+1), false
 }
 
 // jsonValue stores the value that starts at i and returns where it ends, or -1.
@@ -45,12 +64,9 @@ func (a *Access) jsonValue(line []byte, i int, field Field) int {
 	}
 	switch c := line[i]; {
 	case c == '"':
-		value, next, escaped := scanString(line, i+1)
+		end, next, escaped := scanString(line, i+1)
 		if next > 0 && field != none {
-			if escaped {
-				value = a.unescape(value)
-			}
-			a.set(field, value)
+			a.set(field, a.resolved(place{uint32(i + 1), uint32(end)}, escaped))
 		}
 		return next
 	case c == '{' || c == '[':
@@ -64,7 +80,7 @@ func (a *Access) jsonValue(line []byte, i int, field Field) int {
 			return -1
 		}
 		if c == '-' || c >= '0' && c <= '9' {
-			a.set(field, line[i:end])
+			a.set(field, place{uint32(i), uint32(end)})
 		}
 		return end
 	}
@@ -81,28 +97,36 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// scanString returns the text between i and the closing quote, the index behind the quote or -1, and whether
-// there are escapes in the text.
-func scanString(b []byte, i int) (text []byte, next int, escaped bool) {
-	for start := i; ; {
-		end := bytes.IndexByte(b[i:], '"')
-		if end < 0 {
-			return nil, -1, false
+// scanString finds the end of a text that starts at i: the index of the closing quote, the one behind it or -1, and
+// whether there are escapes in the text.
+func scanString(b []byte, i int) (end, next int, escaped bool) {
+	for {
+		if i = quoteOrEscape(b, i); i >= len(b) {
+			return 0, -1, false
 		}
-		end += i
-		if bytes.IndexByte(b[i:end], '\\') < 0 && !escaped {
-			return b[start:end], end + 1, false
+		if b[i] == '"' {
+			return i, i + 1, escaped
 		}
 		escaped = true
-		backslashes := 0
-		for backslashes < end-start && b[end-1-backslashes] == '\\' {
-			backslashes++
-		}
-		if backslashes%2 == 0 {
-			return b[start:end], end + 1, true
-		}
-		i = end + 1
+		i += 2
 	}
+}
+
+// quoteOrEscape returns the index of the first quote or backslash from i on, or the length of b or more. It looks at eight
+// bytes at a time: values are too short for bytes.IndexByte to be worth its call.
+func quoteOrEscape(b []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		word := binary.LittleEndian.Uint64(b[i:])
+		quotes, escapes := word^'"'*ones, word^'\\'*ones
+		if found := ((quotes-ones)&^quotes | (escapes-ones)&^escapes) & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 // skipNested returns the index behind the object or array that starts at i, or -1.
@@ -126,10 +150,12 @@ func skipNested(b []byte, i int) int {
 	return -1
 }
 
-// unescape resolves the escapes of JSON and of NGINX's default escaping. The result stays valid until the next parse.
-func (a *Access) unescape(text []byte) []byte {
-	start := len(a.scratch)
-	out := a.scratch
+// resolved returns the place of a text without its escapes, those of JSON and of NGINX's default escaping.
+func (a *Access) resolved(p place, escaped bool) place {
+	if !escaped {
+		return p
+	}
+	text, start, out := a.at(p), uint32(len(a.scratch)), a.scratch
 	for len(text) > 0 {
 		i := bytes.IndexByte(text, '\\')
 		if i < 0 || i+1 == len(text) {
@@ -142,7 +168,7 @@ func (a *Access) unescape(text []byte) []byte {
 		text = text[i+n:]
 	}
 	a.scratch = out
-	return out[start:len(out):len(out)]
+	return place{start | inScratch, uint32(len(out))}
 }
 
 var simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', '\'': '\''}

@@ -45,9 +45,8 @@ const (
 
 // Access is what an access line says.
 type Access struct {
-	// Text is indexed by Field; empty means absent. It points into the line or into Access, until the next parse.
-	Text [request][]byte
-
+	// texts says where the text of each field stands. What is at none is of no interest.
+	texts [request]place
 	// Status is 0 when absent.
 	Status int32
 	// BodyBytes and BytesSent are -1 when absent.
@@ -58,11 +57,39 @@ type Access struct {
 	Time    int64
 	Precise bool
 
+	line    []byte
 	scratch []byte
+	shape   shape
+	clock   clock
 }
 
-func (a *Access) reset() {
-	*a = Access{BodyBytes: -1, BytesSent: -1, RequestTime: -1, scratch: a.scratch[:0]}
+// place is part of the line or, with the flag, of the scratch in which escapes were resolved.
+type place struct {
+	from, to uint32
+}
+
+const inScratch = 1 << 31
+
+// Text returns the text of a field, empty when it is absent. It points into the line, unless copied says that it is only
+// valid until the next parse.
+func (a *Access) Text(field Field) (text []byte, copied bool) {
+	p := a.texts[field]
+	return a.at(p), p.from&inScratch != 0
+}
+
+// Bytes is Text for those who do not keep it.
+func (a *Access) Bytes(field Field) []byte {
+	text, _ := a.Text(field)
+	return text
+}
+
+// Has reports whether a field is present.
+func (a *Access) Has(field Field) bool { return a.texts[field] != place{} }
+
+func (a *Access) reset(line []byte) {
+	clear(a.texts[:])
+	a.Status, a.BodyBytes, a.BytesSent, a.RequestTime, a.Time, a.Precise = 0, -1, -1, -1, 0, false
+	a.line, a.scratch = line, a.scratch[:0]
 	if cap(a.scratch) > maxKeptScratch {
 		a.scratch = nil
 	}
@@ -72,25 +99,46 @@ func (a *Access) reset() {
 const maxKeptScratch = 16 << 10
 
 // Parse reads an access line in JSON or combined format. When it reports false, a holds what was
-// understood before the line stopped making sense.
+// understood before the line stopped making sense. The line must not change while a is in use.
 func (a *Access) Parse(line []byte) bool {
-	a.reset()
-	line = bytes.TrimLeft(line, " \t")
+	for len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		line = line[1:]
+	}
+	a.reset(line)
 	if len(line) > 0 && line[0] == '{' {
 		return a.parseJSON(line)
 	}
 	return a.parseCombined(line)
 }
 
+// at returns the bytes of a place.
+func (a *Access) at(p place) []byte {
+	if p.from&inScratch != 0 {
+		return a.scratch[p.from&^inScratch : p.to : p.to]
+	}
+	return a.line[p.from:p.to:p.to]
+}
+
+// part returns the place of a part of p.
+func (p place) part(from, to int) place {
+	return place{p.from + uint32(from), p.from&^inScratch + uint32(to)}
+}
+
 // set stores the value of a field, after its escapes have been resolved.
-func (a *Access) set(field Field, value []byte) {
-	if len(value) == 0 || len(value) == 1 && value[0] == '-' {
+func (a *Access) set(field Field, p place) {
+	if field < request {
+		if n := p.to - p.from&^inScratch; n > 1 || n == 1 && a.at(p)[0] != '-' {
+			a.texts[field] = p
+		}
+		return
+	}
+	value := a.at(p)
+	if len(value) == 0 {
 		return
 	}
 	switch field {
-	case none:
 	case request:
-		a.setRequest(value)
+		a.setRequest(p)
 	case status:
 		if n, ok := parseInt(value); ok && n >= 0 && n <= maxStatus {
 			a.Status = int32(n)
@@ -109,8 +157,6 @@ func (a *Access) set(field Field, value []byte) {
 		}
 	case msec, timestamp, timeLocal:
 		a.setTime(field, value)
-	default:
-		a.Text[field] = value
 	}
 }
 
@@ -127,7 +173,7 @@ func (a *Access) setTime(field Field, value []byte) {
 	case msec:
 		nanos, precise = parseEpoch(value)
 	case timestamp:
-		nanos, precise = parseRFC3339(value)
+		nanos, precise = a.clock.parseRFC3339(value)
 	case timeLocal:
 		nanos = parseTimeLocal(value)
 	}
@@ -137,17 +183,19 @@ func (a *Access) setTime(field Field, value []byte) {
 }
 
 // setRequest splits a request line, "GET /path HTTP/1.1". The URI may hold spaces; what is not a request line is left out.
-func (a *Access) setRequest(line []byte) {
+func (a *Access) setRequest(p place) {
+	line := a.at(p)
 	first, last := bytes.IndexByte(line, ' '), bytes.LastIndexByte(line, ' ')
 	if first <= 0 || !isToken(line[:first]) {
 		return
 	}
-	a.Text[Method] = line[:first]
+	end := len(line)
 	if last > first && bytes.HasPrefix(line[last+1:], []byte("HTTP/")) {
-		a.Text[URI], a.Text[Protocol] = line[first+1:last], line[last+1:]
-		return
+		a.set(Protocol, p.part(last+1, end))
+		end = last
 	}
-	a.Text[URI] = line[first+1:]
+	a.set(Method, p.part(0, first))
+	a.set(URI, p.part(first+1, end))
 }
 
 func isToken(b []byte) bool {

@@ -103,15 +103,22 @@ func parseFraction(b []byte) (int64, bool) {
 	return n, true
 }
 
+// clock remembers the minute of the last time, because the next line's is mostly the same.
+type clock struct {
+	minute  [minuteLength]byte
+	seconds int64
+}
+
+const minuteLength = len("2026-01-02T15:04:")
+
 // parseRFC3339 reads "2026-01-02T15:04:05.123+01:00".
-func parseRFC3339(b []byte) (nanos int64, precise bool) {
-	const layout = "0000-00-00T00:00:00"
-	if len(b) <= len(layout) || b[4] != '-' || b[7] != '-' || b[10]|0x20 != 't' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
+func (c *clock) parseRFC3339(b []byte) (nanos int64, precise bool) {
+	const layout = "2026-01-02T15:04:05"
+	if len(b) <= len(layout) {
 		return 0, false
 	}
-	year, month, day := digits(b[:4]), digits(b[5:7]), digits(b[8:10])
-	seconds, ok := unixSeconds(year, month, day, digits(b[11:13]), digits(b[14:16]), digits(b[17:19]))
-	if !ok {
+	second := digits(b[minuteLength:len(layout)])
+	if string(b[:minuteLength]) != string(c.minute[:]) && !c.setMinute(b[:minuteLength]) || second < 0 || second > 60 {
 		return 0, false
 	}
 	b = b[len(layout):]
@@ -124,10 +131,23 @@ func parseRFC3339(b []byte) (nanos int64, precise bool) {
 		precise, b = end > 1, b[end:]
 	}
 	offset, ok := parseZone(b)
-	if seconds -= offset; !ok || seconds <= 0 {
+	seconds := c.seconds + int64(second) - offset
+	if !ok || seconds <= 0 {
 		return 0, false
 	}
 	return seconds*1e9 + nanos, precise
+}
+
+func (c *clock) setMinute(b []byte) bool {
+	if b[4] != '-' || b[7] != '-' || b[10]|0x20 != 't' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
+		return false
+	}
+	seconds, ok := unixSeconds(digits(b[:4]), digits(b[5:7]), digits(b[8:10]), digits(b[11:13]), digits(b[14:16]), 0)
+	if ok {
+		copy(c.minute[:], b)
+		c.seconds = seconds
+	}
+	return ok
 }
 
 var months = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}

@@ -86,7 +86,9 @@ type Slab struct {
 	records chunk[LogRecord]
 	spans   chunk[Span]
 
-	open []KeyValue
+	// open is the room of the open set, of which count are used.
+	open  []KeyValue
+	count int
 }
 
 // Copy returns a copy of b.
@@ -132,15 +134,14 @@ func (s *Slab) Array(n int) (Value, []Value) {
 
 // Open begins a set of at most n attributes.
 func (s *Slab) Open(n int) {
-	s.open = s.pairs.reserve(n)[:0]
+	s.open, s.count = s.pairs.reserve(n), 0
 }
 
 // Put adds an attribute to the open set. Keys are not compared; each must be put once.
 func (s *Slab) Put(key string, value Value) {
-	n := len(s.open)
-	s.open = s.open[:n+1]
-	pair := &s.open[n]
+	pair := &s.open[s.count]
 	pair.Key, pair.Value = key, value
+	s.count++
 }
 
 // PutString adds text that is not empty.
@@ -152,10 +153,9 @@ func (s *Slab) PutString(key, text string) {
 
 // Close ends the open set and returns it.
 func (s *Slab) Close() []KeyValue {
-	set := s.open
-	s.pairs.used += len(set)
-	s.open = nil
-	return set[:len(set):len(set)]
+	set := s.open[:s.count:s.count]
+	s.pairs.used += s.count
+	return set
 }
 
 // Record returns an empty log record.

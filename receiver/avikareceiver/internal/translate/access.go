@@ -31,9 +31,9 @@ type request struct {
 }
 
 // accessRecord fills a record from what the agent parsed and from the line in t.access.
-func (t *Translator) accessRecord(record *pdataslab.LogRecord, entry *wire.LogEntry, body string) {
+func (t *Translator) accessRecord(record *pdataslab.LogRecord, entry *wire.LogEntry) {
 	var r request
-	t.readRequest(&r, entry, body)
+	t.readRequest(&r, entry)
 	record.EventName = nginxsemconv.EventAccess
 	record.Severity, record.SeverityText = accessSeverity(r.status)
 	if t.access.Precise || t.access.Time > 0 && !agentParsed(entry) {
@@ -49,25 +49,24 @@ func (t *Translator) accessRecord(record *pdataslab.LogRecord, entry *wire.LogEn
 	}
 }
 
-func (t *Translator) readRequest(r *request, entry *wire.LogEntry, body string) {
-	line := &t.access.Text
-	r.readMethod(t, entry, body)
-	uri := t.either(body, entry.RequestURI, line[logline.URI])
+func (t *Translator) readRequest(r *request, entry *wire.LogEntry) {
+	r.readMethod(t, entry)
+	uri := t.either(entry.RequestURI, logline.URI)
 	r.path, r.query, r.hasQuery = strings.Cut(uri, "?")
 	r.status = int64(entry.Status)
 	if r.status <= 0 {
 		r.status = int64(t.access.Status)
 	}
-	r.peer = t.either(body, entry.RemoteAddr, line[logline.RemoteAddr])
-	r.forwarded = t.either(body, entry.ForwardedFor, line[logline.ForwardedFor])
+	r.peer = t.either(entry.RemoteAddr, logline.RemoteAddr)
+	r.forwarded = t.either(entry.ForwardedFor, logline.ForwardedFor)
 	r.client = t.settings.clientAddress(r.peer, r.forwarded)
-	r.userAgent = t.either(body, entry.UserAgent, line[logline.UserAgent])
-	r.referer = t.either(body, entry.Referer, line[logline.Referer])
-	r.id = t.either(body, entry.RequestID, line[logline.RequestID])
-	r.host = t.part(body, line[logline.Host])
-	r.scheme = t.part(body, line[logline.Scheme])
-	r.protocol = t.part(body, line[logline.Protocol])
-	r.cache = t.part(body, line[logline.CacheStatus])
+	r.userAgent = t.either(entry.UserAgent, logline.UserAgent)
+	r.referer = t.either(entry.Referer, logline.Referer)
+	r.id = t.either(entry.RequestID, logline.RequestID)
+	r.host = t.found(logline.Host)
+	r.scheme = t.found(logline.Scheme)
+	r.protocol = t.found(logline.Protocol)
+	r.cache = t.found(logline.CacheStatus)
 	r.body, r.sent = t.access.BodyBytes, t.access.BytesSent
 	if entry.BodyBytesSent > 0 || r.body < 0 && agentParsed(entry) {
 		r.body = entry.BodyBytesSent
@@ -84,10 +83,11 @@ func (t *Translator) readRequest(r *request, entry *wire.LogEntry, body string) 
 
 // readUpstreams takes the lists of attempts; where the line has none, the agent's times are those of the one attempt.
 func (r *request) readUpstreams(t *Translator, entry *wire.LogEntry) {
-	line := &t.access.Text
-	r.upstreams = first(line[logline.UpstreamAddr], entry.UpstreamAddr)
-	r.upstreamStatus = first(line[logline.UpstreamStatus], entry.UpstreamStatus)
-	r.connect, r.header, r.response = line[logline.UpstreamConnectTime], line[logline.UpstreamHeaderTime], line[logline.UpstreamResponseTime]
+	line := &t.access
+	r.upstreams = first(line.Bytes(logline.UpstreamAddr), entry.Bytes(entry.UpstreamAddr))
+	r.upstreamStatus = first(line.Bytes(logline.UpstreamStatus), entry.Bytes(entry.UpstreamStatus))
+	r.connect, r.header = line.Bytes(logline.UpstreamConnectTime), line.Bytes(logline.UpstreamHeaderTime)
+	r.response = line.Bytes(logline.UpstreamResponseTime)
 	r.connectTime, r.headerTime, r.responseTime = -1, -1, -1
 	if len(r.upstreams) == 0 || isList(r.upstreams) {
 		return
@@ -205,12 +205,23 @@ func (t *Translator) putRequest(r *request) {
 	}
 	slab.PutString("url.scheme", r.scheme)
 	t.putStatus(r.status, 500)
-	slab.PutString("network.peer.address", r.peer)
-	slab.PutString("client.address", r.client)
+	t.putAddresses(r.peer, r.client)
 	t.putHost(r.host)
 	t.putProtocol(r.protocol)
 	slab.PutString("user_agent.original", r.userAgent)
 	slab.PutString(nginxsemconv.RequestID, r.id)
+}
+
+func (t *Translator) putAddresses(peer, client string) {
+	if peer == "" {
+		return
+	}
+	value := t.slab.String(peer)
+	t.slab.Put("network.peer.address", value)
+	if client != peer {
+		value = t.slab.String(client)
+	}
+	t.slab.Put("client.address", value)
 }
 
 // putHost separates a port from the host.
@@ -243,21 +254,14 @@ func (t *Translator) putUpstreams(r *request) {
 	if len(r.upstreams) == 0 {
 		return
 	}
-	slab := &t.slab
-	n := countAttempts(r.upstreams)
-	list, elements := slab.Array(n)
-	for i, rest := 0, r.upstreams; i < n; i++ {
-		var entry []byte
-		entry, rest, _ = logline.NextAttempt(rest)
-		elements[i] = slab.String(text(entry))
-	}
-	slab.Put(nginxsemconv.UpstreamAddress, list)
+	list, n := t.upstreamList(r.upstreams)
+	t.slab.Put(nginxsemconv.UpstreamAddress, list)
 	if len(r.upstreamStatus) > 0 {
-		t.putStatuses(r.upstreamStatus)
+		t.putStatuses(r.upstreamStatus, n)
 	}
-	t.putTimes(nginxsemconv.UpstreamConnectTime, r.connect, r.connectTime)
-	t.putTimes(nginxsemconv.UpstreamHeaderTime, r.header, r.headerTime)
-	t.putTimes(nginxsemconv.UpstreamResponseTime, r.response, r.responseTime)
+	t.putTimes(nginxsemconv.UpstreamConnectTime, r.connect, r.connectTime, n)
+	t.putTimes(nginxsemconv.UpstreamHeaderTime, r.header, r.headerTime, n)
+	t.putTimes(nginxsemconv.UpstreamResponseTime, r.response, r.responseTime, n)
 }
 
 func countAttempts(list []byte) int {
@@ -268,32 +272,40 @@ func countAttempts(list []byte) int {
 	return n
 }
 
-func (t *Translator) putStatuses(list []byte) {
-	n := countAttempts(list)
+// putStatuses puts a status for each of n attempts; what the list does not hold is unknown.
+func (t *Translator) putStatuses(list []byte, n int) {
+	if n == 1 {
+		if code := logline.ParseStatus(list); code < maxKnownStatus {
+			t.slab.Put(nginxsemconv.UpstreamStatus, statuses[code].list)
+			return
+		}
+	}
 	value, elements := t.slab.Array(n)
-	for i, rest := 0, list; i < n; i++ {
+	for i := range elements {
 		var entry []byte
-		entry, rest, _ = logline.NextAttempt(rest)
+		entry, list, _ = logline.NextAttempt(list)
 		elements[i] = t.statusValue(logline.ParseStatus(entry))
 	}
 	t.slab.Put(nginxsemconv.UpstreamStatus, value)
 }
 
-func (t *Translator) putTimes(key string, list []byte, single float64) {
-	if len(list) == 0 {
-		if single >= 0 {
-			value, elements := t.slab.Array(1)
-			elements[0] = t.slab.Float(single)
-			t.slab.Put(key, value)
-		}
+// putTimes puts a time for each of n attempts. Without a list there may be a single one.
+func (t *Translator) putTimes(key string, list []byte, single float64, n int) {
+	if len(list) == 0 && single < 0 {
 		return
 	}
-	n := countAttempts(list)
 	value, elements := t.slab.Array(n)
-	for i, rest := 0, list; i < n; i++ {
-		var entry []byte
-		entry, rest, _ = logline.NextAttempt(rest)
-		elements[i] = t.slab.Float(logline.ParseDuration(entry))
+	switch {
+	case len(list) == 0:
+		elements[0] = t.slab.Float(single)
+	case n == 1:
+		elements[0] = t.slab.Float(logline.ParseDuration(list))
+	default:
+		for i := range elements {
+			var entry []byte
+			entry, list, _ = logline.NextAttempt(list)
+			elements[i] = t.slab.Float(logline.ParseDuration(entry))
+		}
 	}
 	t.slab.Put(key, value)
 }

@@ -27,8 +27,9 @@ var (
 // maxKnownStatus bounds the statuses that have a value ready.
 const maxKnownStatus = 600
 
+// status is a status as a number, as text, and as the list of one attempt.
 type status struct {
-	number, text pdataslab.Value
+	number, text, list pdataslab.Value
 }
 
 func makeMethods(names ...string) map[string]method {
@@ -42,21 +43,24 @@ func makeMethods(names ...string) map[string]method {
 func makeStatuses() *[maxKnownStatus]status {
 	var known [maxKnownStatus]status
 	for i := range known {
-		known[i] = status{constants.Int(int64(i)), constants.String(strconv.Itoa(i))}
+		known[i] = status{number: constants.Int(int64(i)), text: constants.String(strconv.Itoa(i))}
+		var only []pdataslab.Value
+		known[i].list, only = constants.Array(1)
+		only[0] = known[i].number
 	}
 	return &known
 }
 
 // readMethod takes the method; one that is not known is kept as the original.
-func (r *request) readMethod(t *Translator, entry *wire.LogEntry, body string) {
-	found := first(entry.RequestMethod, t.access.Text[logline.Method])
-	if len(found) == 0 {
+func (r *request) readMethod(t *Translator, entry *wire.LogEntry) {
+	name := first(entry.Bytes(entry.RequestMethod), t.access.Bytes(logline.Method))
+	if len(name) == 0 {
 		return
 	}
-	known, ok := methods[string(found)]
+	known, ok := methods[string(name)]
 	if !ok {
 		known = methods[otherMethod]
-		r.originalMethod = t.part(body, found)
+		r.originalMethod = t.either(entry.RequestMethod, logline.Method)
 	}
 	r.method = known
 }
@@ -82,4 +86,48 @@ func (t *Translator) putStatus(code, failure int64) {
 		return
 	}
 	t.slab.Put("error.type", t.slab.String(strconv.FormatInt(code, 10)))
+}
+
+// upstreams remembers the last lists of upstreams, because an NGINX has few of them.
+type upstreams struct {
+	known [8]struct {
+		text  string
+		value pdataslab.Value
+		count int
+	}
+	next int
+}
+
+// maxKnownUpstreams bounds the length of a list that is remembered.
+const maxKnownUpstreams = 256
+
+// upstreamList returns the attempts of a list, and their number.
+func (t *Translator) upstreamList(list []byte) (pdataslab.Value, int) {
+	u := &t.upstreams
+	for i := range u.known {
+		if u.known[i].text == string(list) {
+			return u.known[i].value, u.known[i].count
+		}
+	}
+	if len(list) > maxKnownUpstreams {
+		return t.splitUpstreams(raw(t.slab.Copy(list)))
+	}
+	copied := t.slab.Copy(list)
+	value, n := t.splitUpstreams(raw(copied))
+	slot := &u.known[u.next%len(u.known)]
+	slot.text, slot.value, slot.count = copied, value, n
+	u.next++
+	return value, n
+}
+
+// splitUpstreams makes values that point into the list.
+func (t *Translator) splitUpstreams(list []byte) (pdataslab.Value, int) {
+	n := countAttempts(list)
+	value, elements := t.slab.Array(n)
+	for i := range elements {
+		var entry []byte
+		entry, list, _ = logline.NextAttempt(list)
+		elements[i] = t.slab.String(text(entry))
+	}
+	return value, n
 }

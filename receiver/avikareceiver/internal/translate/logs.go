@@ -30,20 +30,20 @@ func (t *Translator) translate(received *Entry) {
 		t.counts.Malformed++
 		return
 	}
-	body := text(entry.Content)
+	body := text(entry.Bytes(entry.Content))
 	record := t.slab.Record()
 	record.Body = t.slab.String(body)
 	record.Time, record.ObservedTime = t.time(entry.Timestamp, received.Queued, received.Received), uint64(received.Received)
 	switch {
-	case string(entry.LogType) == "error":
+	case string(entry.Bytes(entry.LogType)) == "error":
 		t.errorEntry(record, body)
 	case agentParsed(entry):
 		t.access.Parse(raw(body))
-		t.accessRecord(record, entry, body)
+		t.accessRecord(record, entry)
 	case t.line.Parse(raw(body)):
-		t.errorRecord(record, body)
+		t.errorRecord(record)
 	case t.access.Parse(raw(body)):
-		t.accessRecord(record, entry, body)
+		t.accessRecord(record, entry)
 	default:
 		record.EventName = nginxsemconv.EventAccess
 		record.Severity, record.SeverityText = severityWarn, "WARN"
@@ -56,7 +56,7 @@ func (t *Translator) translate(received *Entry) {
 
 // agentParsed reports whether the agent made sense of an access line.
 func agentParsed(entry *wire.LogEntry) bool {
-	return entry.Status != 0 || len(entry.RequestMethod) > 0 || len(entry.RequestURI) > 0 || len(entry.RemoteAddr) > 0
+	return entry.Status != 0 || !entry.RequestMethod.Empty() || !entry.RequestURI.Empty() || !entry.RemoteAddr.Empty()
 }
 
 // time returns the first of the times that can be true, in Unix nanoseconds.
@@ -74,7 +74,7 @@ func (t *Translator) time(entry, queued, received int64) uint64 {
 
 func (t *Translator) errorEntry(record *pdataslab.LogRecord, body string) {
 	if t.line.Parse(raw(body)) {
-		t.errorRecord(record, body)
+		t.errorRecord(record)
 		return
 	}
 	record.EventName = nginxsemconv.EventError
@@ -83,27 +83,27 @@ func (t *Translator) errorEntry(record *pdataslab.LogRecord, body string) {
 }
 
 // errorRecord fills a record from the error line in t.line.
-func (t *Translator) errorRecord(record *pdataslab.LogRecord, body string) {
+func (t *Translator) errorRecord(record *pdataslab.LogRecord) {
 	line, slab := &t.line, &t.slab
 	record.EventName = nginxsemconv.EventError
-	record.SeverityText = t.part(body, line.Level)
+	record.SeverityText = view(line.Level)
 	record.Severity = errorSeverity(record.SeverityText)
 	slab.Open(12)
 	slab.PutString(nginxsemconv.ErrorLevel, record.SeverityText)
-	slab.PutString(nginxsemconv.ErrorMessage, t.part(body, line.Message))
+	slab.PutString(nginxsemconv.ErrorMessage, view(line.Message))
 	t.putNumber("process.pid", line.PID)
 	t.putNumber("thread.id", line.TID)
 	t.putNumber(nginxsemconv.ErrorConnection, line.Connection)
-	slab.PutString("client.address", t.part(body, line.Client))
-	slab.PutString("server.address", t.part(body, line.Server))
-	slab.PutString(nginxsemconv.ErrorRequestLine, t.part(body, line.Request))
+	slab.PutString("client.address", view(line.Client))
+	slab.PutString("server.address", view(line.Server))
+	slab.PutString(nginxsemconv.ErrorRequestLine, view(line.Request))
 	if len(line.Upstream) > 0 {
 		list, elements := slab.Array(1)
-		elements[0] = slab.String(t.part(body, line.Upstream))
+		elements[0] = slab.String(view(line.Upstream))
 		slab.Put(nginxsemconv.UpstreamAddress, list)
 	}
-	slab.PutString(nginxsemconv.ErrorHost, t.part(body, line.Host))
-	slab.PutString(nginxsemconv.RequestHeaderReferer, t.part(body, line.Referrer))
+	slab.PutString(nginxsemconv.ErrorHost, view(line.Host))
+	slab.PutString(nginxsemconv.RequestHeaderReferer, view(line.Referrer))
 	record.Attributes = slab.Close()
 }
 

@@ -29,12 +29,11 @@ type ids struct {
 
 // traceIDs finds the trace of a request: first match wins.
 func traceIDs(agent uint64, access *logline.Access, requestID string) (found ids) {
-	line := &access.Text
-	if decodeID(found.trace[:], line[logline.TraceID]) {
-		decodeID(found.span[:], line[logline.SpanID])
+	if decodeID(found.trace[:], access.Bytes(logline.TraceID)) {
+		decodeID(found.span[:], access.Bytes(logline.SpanID))
 		return found
 	}
-	if parseTraceparent(&found, line[logline.Traceparent]) {
+	if parseTraceparent(&found, access.Bytes(logline.Traceparent)) {
 		found.emit = true
 	} else if requestID != "" {
 		found.trace, found.emit = requestTrace(requestID), true
@@ -188,7 +187,7 @@ func (t *Translator) attemptAttributes(span *pdataslab.Span, r *request, address
 		slab.Put("http.request.method", r.method.value)
 	}
 	t.putStatus(code, 400)
-	peer := text(address)
+	peer := text(raw(slab.Copy(address)))
 	t.putHost(peer)
 	slab.PutString("network.peer.address", peer)
 	if attempt > 0 {

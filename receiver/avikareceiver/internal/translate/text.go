@@ -4,38 +4,39 @@ import (
 	"bytes"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/logline"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
 // text returns part of a message as a string, without a copy: messages do not change. What is not UTF-8 becomes U+FFFD.
 func text(part []byte) string {
 	if utf8.Valid(part) {
-		return unsafe.String(unsafe.SliceData(part), len(part))
+		return view(part)
 	}
 	return string(bytes.ToValidUTF8(part, []byte("\uFFFD")))
 }
 
-// part returns text that a parser found in a body. Most of it is part of the body; what had escapes was
-// resolved in the parser's scratch and has to be copied. Parsers cut at ASCII characters only, so that a part of valid UTF-8 is valid.
-func (t *Translator) part(body string, found []byte) string {
-	if len(found) == 0 {
-		return ""
+// found returns a text of the access line at hand. Most of them are part of the body, and the body is valid UTF-8 and cut at
+// ASCII characters only; what had escapes is in the parser's scratch and has to be copied.
+func (t *Translator) found(field logline.Field) string {
+	part, copied := t.access.Text(field)
+	switch {
+	case !copied:
+		return view(part)
+	case utf8.Valid(part):
+		return t.slab.Copy(part)
+	default:
+		return string(bytes.ToValidUTF8(part, []byte("\uFFFD")))
 	}
-	offset := uintptr(unsafe.Pointer(unsafe.SliceData(found))) - uintptr(unsafe.Pointer(unsafe.StringData(body)))
-	if offset < uintptr(len(body)) {
-		return body[offset : offset+uintptr(len(found))]
-	}
-	if utf8.Valid(found) {
-		return t.slab.Copy(found)
-	}
-	return string(bytes.ToValidUTF8(found, []byte("\uFFFD")))
 }
 
 // either returns what the agent parsed, or else what was found in the line.
-func (t *Translator) either(body string, parsed, found []byte) string {
-	if absent(parsed) {
-		return t.part(body, found)
+func (t *Translator) either(parsed wire.Text, field logline.Field) string {
+	if part := t.entry.Bytes(parsed); !absent(part) {
+		return text(part)
 	}
-	return text(parsed)
+	return t.found(field)
 }
 
 // absent reports whether a field is empty, which NGINX writes as "-".
@@ -43,3 +44,6 @@ func absent(field []byte) bool { return len(field) == 0 || len(field) == 1 && fi
 
 // raw lends a string as bytes, which must not be changed.
 func raw(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// view lends bytes that do not change as a string.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

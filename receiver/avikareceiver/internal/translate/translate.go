@@ -64,9 +64,10 @@ type Translator struct {
 	resource *Resource
 	counts   Counts
 
-	entry  wire.LogEntry
-	access logline.Access
-	line   logline.Error
+	entry     wire.LogEntry
+	access    logline.Access
+	line      logline.Error
+	upstreams upstreams
 }
 
 // NewTranslator returns a translator for any stream with these settings.

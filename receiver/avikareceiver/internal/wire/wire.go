@@ -80,8 +80,19 @@ func (m *Message) setBytes(num protowire.Number, value []byte) {
 	}
 }
 
+// Text is where a text stands in the message. Offsets instead of slices keep a decoded entry free of pointers, which the
+// garbage collector would have to be told of.
+type Text struct {
+	from, to uint32
+}
+
+// Empty reports whether there is no text.
+func (t Text) Empty() bool { return t.from == t.to }
+
 // LogEntry is a LogEntry message.
 type LogEntry struct {
+	encoded []byte
+
 	// Timestamp is in Unix seconds.
 	Timestamp     int64
 	BodyBytesSent int64
@@ -93,56 +104,60 @@ type LogEntry struct {
 	UpstreamHeaderTime   float32
 	UpstreamResponseTime float32
 
-	LogType        []byte
-	Content        []byte
-	RemoteAddr     []byte
-	RequestMethod  []byte
-	RequestURI     []byte
-	RequestID      []byte
-	UpstreamAddr   []byte
-	UpstreamStatus []byte
-	Referer        []byte
-	UserAgent      []byte
-	ForwardedFor   []byte
+	LogType        Text
+	Content        Text
+	RemoteAddr     Text
+	RequestMethod  Text
+	RequestURI     Text
+	RequestID      Text
+	UpstreamAddr   Text
+	UpstreamStatus Text
+	Referer        Text
+	UserAgent      Text
+	ForwardedFor   Text
 }
 
-// Unmarshal replaces e by the entry in b.
+// Bytes returns a text of the entry. It points into the message that was decoded.
+func (e *LogEntry) Bytes(t Text) []byte { return e.encoded[t.from:t.to:t.to] }
+
+// Unmarshal replaces e by the entry in b, which must be shorter than 4 GiB.
 func (e *LogEntry) Unmarshal(b []byte) error {
-	*e = LogEntry{}
-	for len(b) > 0 {
-		num, typ, n := consumeTag(b)
+	*e = LogEntry{encoded: b}
+	for i := 0; i < len(b); {
+		num, typ, n := consumeTag(b[i:])
 		if n <= 0 {
 			return ErrMalformed
 		}
-		b = b[n:]
+		i += n
 		switch typ {
 		case protowire.BytesType:
 			var value []byte
-			if value, n = consumeBytes(b); n > 0 {
-				e.setBytes(num, value)
+			if value, n = consumeBytes(b[i:]); n > 0 {
+				end := i + n
+				e.setText(num, Text{uint32(end - len(value)), uint32(end)})
 			}
 		case protowire.VarintType:
 			var value uint64
-			if value, n = consumeVarint(b); n > 0 {
+			if value, n = consumeVarint(b[i:]); n > 0 {
 				e.setVarint(num, value)
 			}
 		case protowire.Fixed32Type:
 			var value uint32
-			if value, n = protowire.ConsumeFixed32(b); n > 0 {
+			if value, n = protowire.ConsumeFixed32(b[i:]); n > 0 {
 				e.setFloat(num, math.Float32frombits(value))
 			}
 		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
+			n = protowire.ConsumeFieldValue(num, typ, b[i:])
 		}
 		if n <= 0 {
 			return ErrMalformed
 		}
-		b = b[n:]
+		i += n
 	}
 	return nil
 }
 
-func (e *LogEntry) setBytes(num protowire.Number, value []byte) {
+func (e *LogEntry) setText(num protowire.Number, value Text) {
 	switch num {
 	case 2:
 		e.LogType = value
@@ -197,8 +212,17 @@ func (e *LogEntry) setFloat(num protowire.Number, value float32) {
 // not positive when b does not start with what they read.
 
 func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
-	if tag := b[0]; tag >= 1<<3 && tag < 0x80 {
+	if tag := b[0]; tag < 0x80 {
+		if tag < 1<<3 {
+			return 0, 0, -1
+		}
 		return protowire.Number(tag >> 3), protowire.Type(tag & 7), 1
+	}
+	if len(b) > 1 && b[1] < 0x80 {
+		if tag := uint(b[0]&0x7f) | uint(b[1])<<7; tag >= 1<<3 {
+			return protowire.Number(tag >> 3), protowire.Type(tag & 7), 2
+		}
+		return 0, 0, -1
 	}
 	return protowire.ConsumeTag(b)
 }
@@ -211,12 +235,19 @@ func consumeVarint(b []byte) (uint64, int) {
 }
 
 func consumeBytes(b []byte) ([]byte, int) {
-	if len(b) == 0 || b[0] >= 0x80 {
-		return protowire.ConsumeBytes(b)
-	}
-	end := 1 + int(b[0])
-	if end > len(b) {
+	if len(b) == 0 {
 		return nil, -1
 	}
-	return b[1:end:end], end
+	length, from := uint(b[0]), uint(1)
+	if length >= 0x80 {
+		if len(b) < 2 || b[1] >= 0x80 {
+			return protowire.ConsumeBytes(b)
+		}
+		length, from = length&0x7f|uint(b[1])<<7, 2
+	}
+	end := from + length
+	if end > uint(len(b)) {
+		return nil, -1
+	}
+	return b[from:end:end], int(end)
 }

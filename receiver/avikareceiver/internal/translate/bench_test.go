@@ -1,0 +1,52 @@
+package translate
+
+import (
+	"fmt"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+)
+
+// benchEntries make about 600 bytes each and hold everything that becomes an attribute.
+func benchEntries(n int) []Entry {
+	entries := make([]Entry, n)
+	for i := range entries {
+		entry := &agentv1.LogEntry{
+			Timestamp: 1767225600 + int64(i), LogType: "access", RemoteAddr: fmt.Sprintf("192.0.2.%d", i%250), RequestMethod: "GET",
+			RequestUri: fmt.Sprintf("/p/%d?r=s", 1000+i), Status: 200, BodyBytesSent: int64(512 + i), RequestTime: 0.123,
+			RequestId:    fmt.Sprintf("%032x", 0x1234567890abcdef*uint64(i+1)),
+			UpstreamAddr: "10.0.0.1:80", UpstreamStatus: "200", UpstreamConnectTime: 0.001, UpstreamHeaderTime: 0.12,
+			UpstreamResponseTime: 0.121, Referer: "https://e.com/", UserAgent: "Mozilla/5.0 (X11) Gecko", XForwardedFor: "198.51.100.7",
+		}
+		entry.Content = fmt.Sprintf(`{"ts":"2026-01-01T00:00:%02d.%03dZ","req_id":"%s","client":"%s","xff":"%s","method":"GET","path":"%s","status":200,`+
+			`"bytes":%d,"sent":%d,"rt":0.123,"uct":"0.001","uht":"0.120","urt":"0.121","upstream":"%s","ustatus":"200","referer":"%s","ua":"%s",`+
+			`"host":"e.com","scheme":"https","proto":"HTTP/1.1","cache":"MISS"}`,
+			i%60, i%1000, entry.RequestId, entry.RemoteAddr, entry.XForwardedFor, entry.RequestUri, entry.BodyBytesSent, entry.BodyBytesSent+200,
+			entry.UpstreamAddr, entry.Referer, entry.UserAgent)
+		encoded, err := proto.Marshal(entry)
+		if err != nil {
+			panic(err)
+		}
+		entries[i] = Entry{Encoded: encoded, Queued: entry.Timestamp, Received: 1767225700e9}
+	}
+	return entries
+}
+
+// BenchmarkTranslate measures what an entry costs after gRPC. An operation is one entry of a batch.
+func BenchmarkTranslate(b *testing.B) {
+	for name, settings := range map[string]Settings{"logs": {Logs: true}, "logs and spans": {Logs: true, Spans: true}} {
+		b.Run(name, func(b *testing.B) {
+			const size = 250
+			entries := benchEntries(size)
+			translator := NewTranslator(&settings)
+			segments := []Segment{{Resource: NewAgent(&settings, "web-01-10-0-2-15").Resource()}}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(entries[0].Encoded)))
+			for i := 0; i < b.N; i += size {
+				translator.Translate(entries, segments)
+			}
+		})
+	}
+}

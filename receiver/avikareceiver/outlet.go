@@ -220,7 +220,7 @@ var entryLists = sync.Pool{New: func() any { return new([]translate.Entry) }}
 
 func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
 	if p.entries == nil {
-		p.entries = (*entryLists.Get().(*[]translate.Entry))[:0]
+		p.entries = *entryLists.Get().(*[]translate.Entry)
 	}
 	if n := len(p.segments); n == 0 || p.segments[n-1].Resource != resource {
 		p.segments = append(p.segments, translate.Segment{Resource: resource, From: len(p.entries)})
@@ -232,7 +232,8 @@ func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
 func (p *pending) release() {
 	if p.entries != nil {
 		clear(p.entries)
-		entryLists.Put(&p.entries)
+		list := p.entries[:0]
+		entryLists.Put(&list)
 		p.entries = nil
 	}
 }

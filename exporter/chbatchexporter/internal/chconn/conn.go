@@ -69,8 +69,7 @@ func dialNet(ctx context.Context, o Options) (net.Conn, error) {
 
 // watch makes reads and writes fail when ctx ends. The returned function ends the watch.
 func (c *Conn) watch(ctx context.Context) (stop func()) {
-	deadline, _ := ctx.Deadline()
-	_ = c.net.SetDeadline(deadline)
+	_ = c.net.SetDeadline(time.Time{})
 	unhook := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(time.Unix(1, 0)) })
 	return func() {
 		if !unhook() {

@@ -1,0 +1,185 @@
+package chbatchexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"go.uber.org/zap"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
+)
+
+// endpoint is one ClickHouse server with what is known of its tables.
+type endpoint struct {
+	pool   *chconn.Pool
+	opts   *schema.Options
+	create bool
+	log    *zap.Logger
+
+	// preparing is held by the one who creates or reads tables.
+	preparing chan struct{}
+	tables    atomic.Pointer[tableSet]
+	// missing: a table was dropped, all have to be looked after again.
+	missing atomic.Bool
+	// retryAt and lastErr of preparation, guarded by preparing.
+	retryAt time.Time
+	lastErr error
+	// downUntil is a time in Unix nanoseconds before which other endpoints are preferred.
+	downUntil atomic.Int64
+}
+
+// tableSet is what the columns were when they were read.
+type tableSet struct {
+	columns map[string]schema.Columns
+	// excluded columns have types that values cannot be converted to.
+	excluded map[string]map[string]bool
+}
+
+const (
+	// prepareEvery is the shortest time between attempts to create tables.
+	prepareEvery   = time.Second
+	prepareTimeout = 60 * time.Second
+	// downTime is how long an endpoint that failed is avoided.
+	downTime = 5 * time.Second
+)
+
+func newEndpoint(pool *chconn.Pool, opts *schema.Options, create bool, log *zap.Logger) *endpoint {
+	return &endpoint{
+		pool: pool, opts: opts, create: create, preparing: make(chan struct{}, 1),
+		log: log.With(zap.String("endpoint", pool.Addr())),
+	}
+}
+
+// Exec implements schema.Server.
+func (e *endpoint) Exec(ctx context.Context, sql string) error {
+	return e.pool.Do(ctx, func(c *chconn.Conn) error { return c.Exec(ctx, chconn.Statement{SQL: sql}) })
+}
+
+// Query implements schema.Server.
+func (e *endpoint) Query(ctx context.Context, sql string, result proto.Result, onBlock func(rows int) error) error {
+	return e.pool.Do(ctx, func(c *chconn.Conn) error {
+		return c.Query(ctx, chconn.Statement{SQL: sql}, result, onBlock)
+	})
+}
+
+// ready returns the tables, after creating and reading them when that is due.
+func (e *endpoint) ready(ctx context.Context) (*tableSet, error) {
+	if t := e.tables.Load(); t != nil {
+		return t, nil
+	}
+	select {
+	case e.preparing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-e.preparing }()
+	if t := e.tables.Load(); t != nil {
+		return t, nil
+	}
+	if time.Now().Before(e.retryAt) {
+		return nil, e.lastErr
+	}
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	t, err := e.prepare(ctx)
+	if err != nil {
+		e.lastErr, e.retryAt = err, time.Now().Add(prepareEvery)
+		return nil, err
+	}
+	e.tables.Store(t)
+	return t, nil
+}
+
+func (e *endpoint) prepare(ctx context.Context) (*tableSet, error) {
+	if e.create {
+		if err := e.migrate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	columns, err := schema.Read(ctx, e, e.opts)
+	if err != nil {
+		return nil, fmt.Errorf("read the tables' columns: %w", err)
+	}
+	t := &tableSet{columns: columns, excluded: map[string]map[string]bool{}}
+	e.report(t)
+	return t, nil
+}
+
+// migrate creates tables. When ClickHouse refuses a statement the tables may be good enough as they are.
+func (e *endpoint) migrate(ctx context.Context) error {
+	newer, err := schema.Ensure(ctx, e, e.opts, e.missing.Swap(false))
+	var server *chconn.Error
+	switch {
+	case errors.As(err, &server):
+		e.log.Error("The tables could not be brought up to date", zap.Error(err))
+		if kinds[server.Code] == later {
+			return fmt.Errorf("create tables: %w", err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("create tables: %w", err)
+	case newer > 0:
+		e.log.Warn("A newer version of the exporter has made the tables", zap.Int("schema_version", newer))
+	}
+	return nil
+}
+
+// report names the columns that are not as expected.
+func (e *endpoint) report(t *tableSet) {
+	for _, name := range rows.Tables() {
+		have := t.columns[name]
+		if have == nil {
+			e.log.Warn("A table is missing", zap.String("table", name))
+			continue
+		}
+		d := schema.Compare(have, rows.Fields(name))
+		if len(d.Missing) > 0 {
+			e.log.Warn("A table lacks columns: their values are not stored", zap.String("table", name), zap.Strings("columns", d.Missing))
+		}
+		if len(d.Retyped) > 0 {
+			e.log.Warn("A table has columns of other types: ClickHouse converts values where it can",
+				zap.String("table", name), zap.Strings("columns", d.Retyped))
+		}
+	}
+}
+
+// forget makes the next attempt read the columns again.
+func (e *endpoint) forget(known *tableSet, k kind) {
+	if k == gone {
+		e.missing.Store(true)
+	}
+	e.tables.CompareAndSwap(known, nil)
+}
+
+// exclude leaves out the columns of a table whose types do not fit. It returns false when there are none left to try.
+func (e *endpoint) exclude(known *tableSet, table string, cause error) bool {
+	d := schema.Compare(known.columns[table], rows.Fields(table))
+	next := &tableSet{columns: known.columns, excluded: map[string]map[string]bool{}}
+	for t, cols := range known.excluded {
+		next.excluded[t] = cols
+	}
+	if len(known.excluded[table]) > 0 || len(d.Retyped) == 0 {
+		return false
+	}
+	next.excluded[table] = map[string]bool{}
+	for _, r := range d.Retyped {
+		name, _, _ := strings.Cut(r, " ")
+		next.excluded[table][name] = true
+	}
+	e.log.Error("Values cannot be converted to the types of a table's columns: they are not stored",
+		zap.String("table", table), zap.Strings("columns", d.Retyped), zap.Error(cause))
+	e.tables.CompareAndSwap(known, next)
+	return true
+}
+
+// markDown makes other endpoints come first for a while.
+func (e *endpoint) markDown() { e.downUntil.Store(time.Now().Add(downTime).UnixNano()) }
+
+func (e *endpoint) down() bool { return time.Now().UnixNano() < e.downUntil.Load() }

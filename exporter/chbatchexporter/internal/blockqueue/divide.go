@@ -1,0 +1,80 @@
+package blockqueue
+
+import (
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
+)
+
+// maxDivisions bounds the attempts to find bad rows in one insert. What is left then is dead-lettered as it is.
+const maxDivisions = 100
+
+// partID names a part of an insert. It is a function of the whole's id, so that a retry uses the same tokens and files.
+func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
+
+// divide inserts what can be inserted of a rejected insert: it halves blocks until the bad rows stand alone, and
+// dead-letters those.
+func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Outcome {
+	d := division{q: q, lane: ins.lane, left: maxDivisions}
+	if len(blocks) == 1 {
+		return d.halve(ins.id, blocks[0], o)
+	}
+	for i, b := range blocks {
+		if o := d.insert(partID(ins.id, i), b); o.Class != Stored {
+			return o
+		}
+	}
+	return Outcome{Class: Stored, Err: d.rejected}
+}
+
+type division struct {
+	q    *Queue
+	lane *lane
+	left int
+	// rejected is why rows were dead-lettered.
+	rejected error
+}
+
+func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
+	d.left--
+	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: 1})
+	if o.Class != Permanent {
+		return o
+	}
+	return d.halve(id, b, o)
+}
+
+// halve deals with a block that was rejected with o. Unless something else fails, all its rows are stored or buried.
+func (d *division) halve(id string, b *nativeblock.Sealed, o Outcome) Outcome {
+	d.rejected = o.Err
+	stored := Outcome{Class: Stored, Err: o.Err}
+	if b.Rows == 1 || d.left < 2 {
+		d.q.bury(d.lane.table, id, b, o.Err)
+		return stored
+	}
+	halves, err := d.split(b)
+	if err != nil {
+		d.q.set.Logger.Error("A rejected block cannot be divided", zap.String("table", d.lane.table), zap.Error(err))
+		d.q.bury(d.lane.table, id, b, o.Err)
+		return stored
+	}
+	for i, half := range halves {
+		if o := d.insert(partID(id, i), half); o.Class != Stored {
+			return o
+		}
+	}
+	return stored
+}
+
+func (d *division) split(b *nativeblock.Sealed) ([2]*nativeblock.Sealed, error) {
+	c, _ := d.q.compressors.Get().(*nativeblock.Compressor)
+	defer d.q.compressors.Put(c)
+	first, err := b.Slice(0, b.Rows/2, c)
+	if err != nil {
+		return [2]*nativeblock.Sealed{}, err
+	}
+	second, err := b.Slice(b.Rows/2, b.Rows, c)
+	return [2]*nativeblock.Sealed{first, second}, err
+}

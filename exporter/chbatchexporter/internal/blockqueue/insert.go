@@ -1,0 +1,271 @@
+package blockqueue
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
+)
+
+// insert is one INSERT: its token and what it is made of never change.
+type insert struct {
+	id     string
+	lane   *lane
+	chunks []*chunk
+	// seq of the group in the storage; only for inserts of several chunks.
+	seq      uint64
+	attempts int
+	first    time.Time // first attempt
+	next     time.Time // not before
+	delay    time.Duration
+	// unsure: an attempt may have stored the rows, in this run or an earlier one.
+	unsure bool
+}
+
+func (ins *insert) rows() (n int) {
+	for _, c := range ins.chunks {
+		n += c.rows
+	}
+	return n
+}
+
+// launch starts the inserts whose time has come. It returns true when groups wait for a commit.
+func (q *Queue) launch(now time.Time) (again bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.order {
+		for q.inflight < q.set.Workers {
+			ins := l.pick(now)
+			if ins == nil {
+				break
+			}
+			q.inflight++
+			l.inflight++
+			if q.store != nil && ins.attempts == 0 && !ins.chunks[0].solo && ins.seq == 0 {
+				q.grouped = append(q.grouped, ins)
+				continue
+			}
+			q.start(ins)
+		}
+	}
+	// Another lane goes first next time.
+	if len(q.order) > 1 {
+		q.order = append(q.order[1:len(q.order):len(q.order)], q.order[0])
+	}
+	return len(q.grouped) > 0
+}
+
+// pick takes the next insert of a lane off its lists. With q.mu held.
+func (l *lane) pick(now time.Time) *insert {
+	// While inserts fail one of them finds out when that ends.
+	if (l.failing || l.factor.Load() > 1) && l.inflight > 0 {
+		return nil
+	}
+	for i, ins := range l.retrying {
+		if !ins.next.After(now) {
+			l.retrying = append(l.retrying[:i:i], l.retrying[i+1:]...)
+			return ins
+		}
+	}
+	if l.failing && len(l.retrying) > 0 || len(l.chunks) == 0 || l.q.draining && l.q.store != nil {
+		return nil
+	}
+	if l.chunks[0].solo {
+		return l.newInsert(1, l.chunks[0].id)
+	}
+	n, rows := l.groupable()
+	if rows < l.maxRows() && now.Sub(l.chunks[0].since) < l.q.interval(l) && !l.q.set.WaitForResult {
+		return nil
+	}
+	return l.newInsert(n, newID())
+}
+
+// groupable is how many chunks from the first one make a good insert.
+func (l *lane) groupable() (n, rows int) {
+	bytes, days := 0, 0
+	for _, c := range l.chunks {
+		if days += c.days; n > 0 && (c.solo || n == maxGroup || days > l.q.set.MaxDays) {
+			break
+		}
+		n++
+		rows += c.rows
+		bytes += c.size
+		if rows >= l.maxRows() || bytes >= l.q.set.MaxBytes {
+			break
+		}
+	}
+	return n, rows
+}
+
+// maxGroup bounds the chunks of an insert.
+const maxGroup = 1000
+
+func (l *lane) newInsert(n int, id string) *insert {
+	ins := &insert{id: id, lane: l, chunks: l.chunks[:n:n], unsure: n == 1 && l.chunks[0].solo && l.chunks[0].old}
+	l.chunks = l.chunks[n:]
+	l.rows -= ins.rows()
+	return ins
+}
+
+// start makes an attempt on a goroutine of its own. With q.mu held.
+func (q *Queue) start(ins *insert) {
+	q.attempts.Add(1)
+	go func() {
+		defer q.attempts.Done()
+		q.attempt(ins)
+		q.wakeUp()
+	}()
+}
+
+func (q *Queue) attempt(ins *insert) {
+	if ins.attempts == 0 {
+		ins.first = time.Now()
+	}
+	ins.attempts++
+	blocks, err := q.load(ins)
+	if err != nil {
+		q.complete(ins, Outcome{Class: Retry, Code: "storage", Err: err})
+		return
+	}
+	if len(blocks) == 0 { // all entries were unreadable
+		q.complete(ins, Outcome{Class: Stored})
+		return
+	}
+	o := q.insert(ins.lane, Request{Token: ins.id, Blocks: blocks, Attempt: ins.attempts, Movable: !ins.unsure})
+	ins.unsure = ins.unsure || o.Unsure
+	if o.Class == Permanent {
+		o = q.divide(ins, blocks, o)
+	}
+	q.complete(ins, o)
+}
+
+func (q *Queue) insert(l *lane, r Request) Outcome {
+	rows, bytes := 0, 0
+	for _, b := range r.Blocks {
+		rows += b.Rows
+		bytes += b.Size()
+	}
+	start := time.Now()
+	r.Table, r.Shard = l.table, l.shard
+	o := q.set.Inserter.Insert(q.ctx, r)
+	if o.Class == Stored {
+		q.set.Observer.Inserted(l.table, rows, bytes, time.Since(start), o.Duplicate)
+	} else if q.ctx.Err() == nil {
+		q.set.Observer.Failed(l.table, o)
+	}
+	return o
+}
+
+// load returns the blocks, from the storage where they are only there. Entries that cannot be read go to the dead letters.
+func (q *Queue) load(ins *insert) ([]*nativeblock.Sealed, error) {
+	blocks := make([]*nativeblock.Sealed, 0, len(ins.chunks))
+	for _, c := range ins.chunks {
+		if c.block != nil {
+			blocks = append(blocks, c.block)
+			continue
+		}
+		raw, err := q.store.get(context.WithoutCancel(q.ctx), c.seq)
+		if err != nil {
+			return nil, err
+		}
+		e, err := decodeChunk(raw)
+		if err != nil {
+			q.buryRaw(c.id, raw, c.rows, c.lane.table, err)
+			continue
+		}
+		blocks = append(blocks, e.block)
+	}
+	return blocks, nil
+}
+
+// complete decides what comes after an attempt.
+func (q *Queue) complete(ins *insert, o Outcome) {
+	over := o.Class == Stored
+	if !over && q.givesUp(ins) {
+		over = q.buryInsert(ins, o.Err)
+	}
+	if over {
+		q.release(ins.chunks, o.Err, ins.seq)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := ins.lane
+	q.inflight--
+	l.inflight--
+	l.failing = !over
+	if over {
+		l.calmDown(time.Now())
+		return
+	}
+	if o.Class == Throttle {
+		l.slowDown(time.Now())
+	}
+	ins.delay = nextDelay(ins.delay, &q.set.Retry)
+	if q.draining {
+		ins.delay = min(ins.delay, drainDelay)
+	}
+	ins.next = time.Now().Add(jitter(ins.delay, q.set.Retry.RandomizationFactor))
+	l.retrying = append(l.retrying, ins)
+}
+
+// givesUp tells whether the time for retries of an insert is over.
+func (q *Queue) givesUp(ins *insert) bool {
+	r := &q.set.Retry
+	return q.ctx.Err() == nil && (!r.Enabled || r.MaxElapsedTime > 0 && time.Since(ins.first) > r.MaxElapsedTime)
+}
+
+// buryInsert dead-letters all rows of an insert. It returns false when they cannot be read now.
+func (q *Queue) buryInsert(ins *insert, cause error) bool {
+	blocks, err := q.load(ins)
+	if err != nil {
+		return false
+	}
+	for i, b := range blocks {
+		q.bury(ins.lane.table, partID(ins.id, i), b, cause)
+	}
+	return true
+}
+
+// release gives the room of chunks back and tells those who wait for their rows. group is the number of the insert in
+// the storage, which goes with them.
+func (q *Queue) release(chunks []*chunk, err error, group uint64) {
+	rows, bytes := 0, 0
+	for _, c := range chunks {
+		rows += c.rows
+		bytes += c.size
+	}
+	q.gate.change(-rows, -bytes)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, c := range chunks {
+		settleAll(c.calls, err)
+		c.calls = nil
+		if q.store != nil {
+			q.done = append(q.done, c.seq)
+		}
+	}
+	if group != 0 {
+		q.done = append(q.done, group)
+	}
+}
+
+// bury puts rows into the dead letters, or counts them as lost when that fails.
+func (q *Queue) bury(table, id string, b *nativeblock.Sealed, cause error) {
+	if err := q.set.DeadLetter.Rows(table, id, b, cause); err != nil {
+		q.set.Logger.Error("Rows are lost", zap.String("table", table), zap.Int("rows", b.Rows), zap.NamedError("cause", cause), zap.Error(err))
+		q.set.Observer.Lost(table, b.Rows)
+		return
+	}
+	q.set.Observer.DeadLettered(table, b.Rows)
+}
+
+func (q *Queue) buryRaw(id string, raw []byte, rows int, table string, cause error) {
+	if err := q.set.DeadLetter.Raw(id, raw, cause); err != nil {
+		q.set.Logger.Error("An entry of the queue is lost", zap.String("id", id), zap.NamedError("cause", cause), zap.Error(err))
+		q.set.Observer.Lost(table, rows)
+		return
+	}
+	q.set.Observer.DeadLettered(table, rows)
+}

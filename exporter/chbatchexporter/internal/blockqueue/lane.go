@@ -1,0 +1,117 @@
+package blockqueue
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
+)
+
+// laneKey names a lane.
+type laneKey struct {
+	table string
+	shard int
+}
+
+// lane is the way of the rows of one table to one shard.
+type lane struct {
+	q *Queue
+	laneKey
+
+	mu   sync.Mutex
+	open *openBlock
+	free []rows.Builder
+
+	// factor is how many times larger than usual inserts are: more than 1 after ClickHouse asked for fewer.
+	factor atomic.Int32
+
+	// Guarded by q.mu.
+	chunks   []*chunk  // safe, and in no insert yet
+	rows     int       // of chunks
+	retrying []*insert // failed, to be tried again
+	inflight int
+	failing  bool // the last attempt failed: one insert at a time until one succeeds
+	calm     time.Time
+}
+
+// openBlock is a block that takes rows.
+type openBlock struct {
+	lane    *lane
+	builder rows.Builder
+	since   time.Time
+	calls   []*Call
+	// days that its rows fall on, mostly one.
+	days []int64
+	// accounted bytes at the gate.
+	accounted int
+}
+
+// maxFree is how many builders a lane keeps for reuse.
+const maxFree = 2
+
+func (l *lane) newBlock() *openBlock {
+	b := &openBlock{lane: l, since: time.Now()}
+	if n := len(l.free); n > 0 {
+		b.builder = l.free[n-1]
+		l.free = l.free[:n-1]
+	} else {
+		b.builder = l.q.set.NewBuilder(l.table)
+	}
+	return b
+}
+
+// recycle keeps the builder's memory for the next block.
+func (l *lane) recycle(b rows.Builder) {
+	b.Reset()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.free) < maxFree {
+		l.free = append(l.free, b)
+	}
+}
+
+// addDay returns how many different days the block has.
+func (b *openBlock) addDay(day int64) int {
+	for i := len(b.days) - 1; i >= 0; i-- {
+		if b.days[i] == day {
+			return len(b.days)
+		}
+	}
+	b.days = append(b.days, day)
+	return len(b.days)
+}
+
+// account tells the gate how large the open block has become. With mu held.
+func (l *lane) account() {
+	if l.open == nil {
+		return
+	}
+	size := l.open.builder.Block().Size()
+	l.q.gate.change(0, size-l.open.accounted)
+	l.open.accounted = size
+}
+
+func (l *lane) maxRows() int { return l.q.set.MaxRows * int(l.factor.Load()) }
+
+// take removes the open block when due says so.
+func (l *lane) take(due func(*openBlock) bool) *openBlock {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.open
+	if b == nil || !due(b) {
+		return nil
+	}
+	l.open = nil
+	return b
+}
+
+// openSince is when the first row of the open block came; false when there is none.
+func (l *lane) openSince() (time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		return time.Time{}, false
+	}
+	return l.open.since, true
+}

@@ -1,0 +1,119 @@
+package blockqueue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.uber.org/zap"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
+)
+
+// Settings of a queue.
+type Settings struct {
+	Logger *zap.Logger
+	// MaxRows and MaxBytes (before compression) of a block.
+	MaxRows, MaxBytes int
+	// MaxDays is how many days, which are partitions, a block may span.
+	MaxDays int
+	// FlushInterval is the longest wait of a row for its block to fill while a worker is idle.
+	FlushInterval time.Duration
+	// QueueRows and QueueBytes bound all rows that are not inserted yet.
+	QueueRows, QueueBytes int
+	// MemoryBytes bounds the chunks that are kept in memory beside their copy on disk.
+	MemoryBytes int
+	// Block makes callers wait while the queue is full; else they get ErrFull.
+	Block bool
+	// WaitForResult makes callers wait until their rows are inserted.
+	WaitForResult bool
+	// Workers is how many inserts run at the same time.
+	Workers int
+	// Storage keeps chunks on disk; nil: they are in memory only.
+	Storage storage.Client
+	// Compression of blocks, a method of nativeblock.
+	Compression string
+	// Retry says how to wait between attempts.
+	Retry configretry.BackOffConfig
+	// DrainTimeout bounds how long Shutdown goes on inserting.
+	DrainTimeout time.Duration
+	// NewBuilder makes a builder of rows for a table.
+	NewBuilder func(table string) rows.Builder
+	// Inserter talks to ClickHouse.
+	Inserter Inserter
+	// DeadLetter takes rows that cannot be inserted.
+	DeadLetter DeadLetter
+	// Observer is told what happens.
+	Observer Observer
+	// ShardName and ShardIndex translate shards for what is stored, because the order of endpoints may change.
+	ShardName  func(shard int) string
+	ShardIndex func(name string) int
+}
+
+// Inserter makes one attempt to insert blocks of one table with a token. It must send them in this order, as one insert.
+type Inserter interface {
+	Insert(ctx context.Context, r Request) Outcome
+}
+
+// Request is an attempt to insert.
+type Request struct {
+	Table  string
+	Shard  int
+	Token  string
+	Blocks []*nativeblock.Sealed
+	// Attempt counts from 1.
+	Attempt int
+	// Movable: no earlier attempt can have stored the rows, so that another shard may take them.
+	Movable bool
+}
+
+// Class of an outcome.
+type Class int
+
+// What to do after an attempt.
+const (
+	Stored    Class = iota
+	Retry           // try again later
+	Throttle        // try again later, with fewer and larger inserts from now on
+	Permanent       // this will never be stored as it is
+)
+
+// Outcome of an attempt.
+type Outcome struct {
+	Class Class
+	// Code of the error, for metrics.
+	Code string
+	Err  error
+	// Duplicate: ClickHouse had the rows already.
+	Duplicate bool
+	// Unsure: the rows may be stored although there was an error.
+	Unsure bool
+}
+
+// DeadLetter keeps rows that cannot be inserted. The same id may come again with the same rows.
+type DeadLetter interface {
+	// Rows of a table; cause is why.
+	Rows(table, id string, block *nativeblock.Sealed, cause error) error
+	// Raw is an entry of the storage that cannot be read.
+	Raw(id string, entry []byte, cause error) error
+}
+
+// Observer is told what happens, for metrics. Implementations do not block.
+type Observer interface {
+	Inserted(table string, rows, bytes int, took time.Duration, duplicate bool)
+	Failed(table string, o Outcome)
+	DeadLettered(table string, rows int)
+	Lost(table string, rows int)
+}
+
+// ErrFull is returned while the queue is full. Try again later.
+var ErrFull = errors.New("the queue is full")
+
+// ErrClosed is returned after Shutdown has begun.
+var ErrClosed = errors.New("the exporter is shut down")
+
+// ErrRejected is returned to a caller that waited for a result when its rows were dead-lettered.
+var ErrRejected = errors.New("ClickHouse rejects the rows")

@@ -1,0 +1,140 @@
+package blockqueue
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+)
+
+// store keeps chunks and groups in a storage client under increasing numbers. Only the queue's run goroutine uses it
+// after recovery, but for get.
+type store struct {
+	client      storage.Client
+	first, next uint64
+	gone        map[uint64]bool // numbers after first that are free again
+	// deletes that are not done yet; they go along with the next commit.
+	deletes []uint64
+}
+
+// newStore begins with number 1: 0 is no number.
+func newStore(c storage.Client) *store {
+	return &store{client: c, gone: map[uint64]bool{}, first: 1, next: 1}
+}
+
+// Keys: the range of numbers that may be in use, and what is under a number.
+const (
+	keyFirst = "first"
+	keyNext  = "next"
+)
+
+func chunkKey(seq uint64) string { return "b" + strconv.FormatUint(seq, 10) }
+func groupKey(seq uint64) string { return "g" + strconv.FormatUint(seq, 10) }
+
+func (s *store) number() uint64 {
+	s.next++
+	return s.next - 1
+}
+
+// write makes the values durable, and the deletes that wait. When there is no room for the values the deletes are
+// tried alone, because they make room.
+func (s *store) write(ctx context.Context, values []*storage.Operation) error {
+	ops := append(s.deleteOps(), values...)
+	if len(values) > 0 {
+		ops = append(ops, storage.SetOperation(keyNext, binary.LittleEndian.AppendUint64(nil, s.next)))
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	err := s.client.Batch(ctx, ops...)
+	if err != nil && len(values) > 0 && len(s.deletes) > 0 {
+		if err2 := s.client.Batch(ctx, s.deleteOps()...); err2 == nil {
+			s.deletes = s.deletes[:0]
+		}
+		return err
+	}
+	if err == nil {
+		s.deletes = s.deletes[:0]
+	}
+	return err
+}
+
+func (s *store) deleteOps() []*storage.Operation {
+	if len(s.deletes) == 0 {
+		return nil
+	}
+	ops := make([]*storage.Operation, 0, 2*len(s.deletes)+2)
+	for _, seq := range s.deletes {
+		ops = append(ops, storage.DeleteOperation(chunkKey(seq)), storage.DeleteOperation(groupKey(seq)))
+		s.gone[seq] = true
+	}
+	for s.gone[s.first] {
+		delete(s.gone, s.first)
+		s.first++
+	}
+	return append(ops, storage.SetOperation(keyFirst, binary.LittleEndian.AppendUint64(nil, s.first)))
+}
+
+// get reads a chunk.
+func (s *store) get(ctx context.Context, seq uint64) ([]byte, error) {
+	b, err := s.client.Get(ctx, chunkKey(seq))
+	if err == nil && b == nil {
+		err = errNotStored
+	}
+	return b, err
+}
+
+var errNotStored = errors.New("the block is not in the storage")
+
+// readRange reads which numbers may be in use.
+func (s *store) readRange(ctx context.Context) error {
+	first, next := storage.GetOperation(keyFirst), storage.GetOperation(keyNext)
+	if err := s.client.Batch(ctx, first, next); err != nil {
+		return err
+	}
+	for _, v := range []struct {
+		op *storage.Operation
+		to *uint64
+	}{{first, &s.first}, {next, &s.next}} {
+		switch len(v.op.Value) {
+		case 0:
+		case 8:
+			*v.to = binary.LittleEndian.Uint64(v.op.Value)
+		default:
+			return fmt.Errorf("%s is not a number", v.op.Key)
+		}
+	}
+	if s.first > s.next {
+		return fmt.Errorf("first %d is behind next %d", s.first, s.next)
+	}
+	return nil
+}
+
+// scan calls fn for all numbers in use with what is under them.
+func (s *store) scan(ctx context.Context, fn func(seq uint64, chunk, group []byte)) error {
+	const page = 32
+	for from := s.first; from < s.next; from += page {
+		to := min(from+page, s.next)
+		var ops []*storage.Operation
+		for seq := from; seq < to; seq++ {
+			ops = append(ops, storage.GetOperation(chunkKey(seq)), storage.GetOperation(groupKey(seq)))
+		}
+		if err := s.client.Batch(ctx, ops...); err != nil {
+			return err
+		}
+		for i := 0; i < len(ops); i += 2 {
+			seq := from + uint64(i/2)
+			if ops[i].Value == nil && ops[i+1].Value == nil {
+				s.gone[seq] = true
+				continue
+			}
+			fn(seq, ops[i].Value, ops[i+1].Value)
+		}
+	}
+	return nil
+}
+
+func (s *store) close(ctx context.Context) error { return s.client.Close(ctx) }

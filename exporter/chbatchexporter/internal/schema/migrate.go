@@ -1,0 +1,117 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
+)
+
+// Server runs statements on one ClickHouse.
+type Server interface {
+	Exec(ctx context.Context, sql string) error
+	Query(ctx context.Context, sql string, result proto.Result, onBlock func(rows int) error) error
+}
+
+// migration brings the schema to a version. Its statements may run again, also at the same time from other replicas.
+type migration struct {
+	version    int
+	statements func(o *Options) []string
+}
+
+// tables and views in the order in which they can be made.
+func tables() []*Table {
+	all := []*Table{
+		&accessLogs, &errorLogs, &nginxMetrics, &systemMetrics, &gatewayMetrics, &traffic5Min, &geoHourly,
+		&otelLogs, &otelTraces, &otelTraceIDs,
+	}
+	for i := range otelMetrics {
+		all = append(all, &otelMetrics[i])
+	}
+	return all
+}
+
+var views = []*View{&traffic5MinView, &geoHourlyView, &otelTraceIDsView, &spansView}
+
+var migrations = []migration{{version: 1, statements: func(o *Options) []string {
+	var out []string
+	for _, t := range tables() {
+		out = append(out, t.statements(o)...)
+	}
+	for _, v := range views {
+		out = append(out, v.statement(o))
+	}
+	return out
+}}}
+
+// versionTable records which migrations were made, by whom it may be.
+const versionTable = "avika_schema_versions"
+
+// Ensure makes what is missing. With again, all migrations run once more: a table was dropped. It returns a version that
+// a newer exporter has recorded, else 0.
+func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, err error) {
+	if err := execAll(ctx, s, []string{
+		"CREATE DATABASE IF NOT EXISTS " + Quote(o.Database) + o.onCluster(),
+		"CREATE TABLE IF NOT EXISTS " + o.Ident(versionTable) + o.onCluster() +
+			" (version UInt32, applied DateTime DEFAULT now()) ENGINE = " + o.engine("MergeTree") + " ORDER BY version",
+	}); err != nil {
+		return 0, err
+	}
+	have, err := recorded(ctx, s, o)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range migrations {
+		if slices.Contains(have, uint32(m.version)) && !again {
+			continue
+		}
+		if err := m.run(ctx, s, o, !slices.Contains(have, uint32(m.version))); err != nil {
+			return 0, err
+		}
+	}
+	if last := migrations[len(migrations)-1].version; len(have) > 0 && int(slices.Max(have)) > last {
+		newer = int(slices.Max(have))
+	}
+	return newer, nil
+}
+
+func (m *migration) run(ctx context.Context, s Server, o *Options, record bool) error {
+	if err := execAll(ctx, s, m.statements(o)); err != nil {
+		return fmt.Errorf("migrate to version %d: %w", m.version, err)
+	}
+	if !record {
+		return nil
+	}
+	return s.Exec(ctx, fmt.Sprintf("INSERT INTO %s (version) SELECT %d", o.Ident(versionTable), m.version))
+}
+
+func recorded(ctx context.Context, s Server, o *Options) ([]uint32, error) {
+	var col proto.ColUInt32
+	var out []uint32
+	err := s.Query(ctx, "SELECT DISTINCT version FROM "+o.Ident(versionTable), proto.Results{{Data: &col}}, func(int) error {
+		out = append(out, col...)
+		return nil
+	})
+	return out, err
+}
+
+// alreadyThere are the codes of statements that another replica was quicker with.
+var alreadyThere = []chconn.Code{57, 82, 44, 15} // TABLE, DATABASE exists; column exists, duplicate column
+
+func execAll(ctx context.Context, s Server, statements []string) error {
+	for _, sql := range statements {
+		err := s.Exec(ctx, sql)
+		var server *chconn.Error
+		if errors.As(err, &server) && slices.Contains(alreadyThere, server.Code) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package chbatchexporter
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
+	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
+)
+
+type logsExporter struct{ *signalExporter }
+
+// ConsumeLogs returns when the records are as safe as configured.
+func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	n := ld.LogRecordCount()
+	if n == 0 {
+		return nil
+	}
+	call, err := e.begin(ctx, n)
+	if err != nil {
+		return err
+	}
+	for _, rl := range ld.ResourceLogs().All() {
+		res := rows.NewResource(rl.Resource().Attributes(), rl.SchemaUrl())
+		shard := e.router.shard(res)
+		for _, sl := range rl.ScopeLogs().All() {
+			scope := &rows.Scope{InstrumentationScope: sl.Scope(), SchemaURL: sl.SchemaUrl()}
+			appendRecords(call, shard, res, scope, sl.LogRecords())
+		}
+	}
+	return e.finish(ctx, call, n)
+}
+
+// appendRecords locks a table's block once for a run of records that belong there.
+func appendRecords(call *blockqueue.Call, shard int, res *rows.Resource, scope *rows.Scope, records plog.LogRecordSlice) {
+	var lane *blockqueue.Lane
+	table := ""
+	for i := range records.Len() {
+		rec := records.At(i)
+		if t := tableOf(rec); t != table {
+			if lane != nil {
+				lane.Unlock()
+			}
+			lane, table = call.Lane(t, shard), t
+		}
+		switch b := lane.Builder().(type) {
+		case *rows.Access:
+			b.Append(res, rec)
+		case *rows.Errors:
+			b.Append(res, rec)
+		case *rows.Logs:
+			b.Append(res, scope, rec)
+		}
+		lane.Added(recordSeconds(rec))
+	}
+	if lane != nil {
+		lane.Unlock()
+	}
+}
+
+func recordSeconds(rec plog.LogRecord) int64 {
+	t := rec.Timestamp()
+	if t == 0 {
+		t = rec.ObservedTimestamp()
+	}
+	return seconds(t)
+}
+
+const nanosPerSecond = 1_000_000_000
+
+func seconds(t pcommon.Timestamp) int64 { return int64(uint64(t) / nanosPerSecond) }
+
+func tableOf(rec plog.LogRecord) string {
+	name := rec.EventName()
+	if name == "" {
+		if v, ok := rec.Attributes().Get(nginxsemconv.EventNameAttribute); ok {
+			name = v.Str()
+		}
+	}
+	switch name {
+	case nginxsemconv.EventAccess:
+		return rows.AccessLogs
+	case nginxsemconv.EventError:
+		return rows.ErrorLogs
+	}
+	return rows.OTelLogs
+}

@@ -1,0 +1,93 @@
+package chbatchexporter
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
+	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
+)
+
+type metricsExporter struct{ *signalExporter }
+
+// ConsumeMetrics returns when the data points are as safe as configured.
+func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	n := md.DataPointCount()
+	if n == 0 {
+		return nil
+	}
+	call, err := e.begin(ctx, n)
+	if err != nil {
+		return err
+	}
+	for _, rm := range md.ResourceMetrics().All() {
+		res := rows.NewResource(rm.Resource().Attributes(), rm.SchemaUrl())
+		a := metricAppender{call: call, shard: e.router.shard(res), res: res}
+		for _, sm := range rm.ScopeMetrics().All() {
+			a.appendScope(sm)
+		}
+	}
+	return e.finish(ctx, call, n)
+}
+
+// metricAppender appends the metrics of a resource.
+type metricAppender struct {
+	call  *blockqueue.Call
+	shard int
+	res   *rows.Resource
+}
+
+// appendScope makes wide rows of what an agent reported, and rows of data points of everything else.
+func (a *metricAppender) appendScope(sm pmetric.ScopeMetrics) {
+	scope := &rows.Scope{InstrumentationScope: sm.Scope(), SchemaURL: sm.SchemaUrl()}
+	if scope.Name() != nginxsemconv.ScopeName {
+		for _, m := range sm.Metrics().All() {
+			a.appendMetric(scope, m)
+		}
+		return
+	}
+	samples := rows.Collect(sm.Metrics(), func(m pmetric.Metric) { a.appendMetric(scope, m) })
+	for i := range samples {
+		a.appendSample(&samples[i])
+	}
+}
+
+func (a *metricAppender) appendMetric(scope *rows.Scope, m pmetric.Metric) {
+	n := rows.PointCount(m)
+	if n == 0 {
+		return
+	}
+	lane := a.call.Lane(rows.MetricTable(m), a.shard)
+	defer lane.Unlock()
+	for i := range n {
+		at := pcommon.Timestamp(0)
+		if b, ok := lane.Builder().(*rows.Points); ok {
+			at = b.Append(a.res, scope, m, i)
+		}
+		lane.Added(seconds(at))
+	}
+}
+
+func (a *metricAppender) appendSample(s *rows.Sample) {
+	if s.HasNginx {
+		a.appendRow(rows.NginxMetrics, s)
+	}
+	if s.HasSystem {
+		a.appendRow(rows.SystemMetrics, s)
+	}
+}
+
+func (a *metricAppender) appendRow(table string, s *rows.Sample) {
+	lane := a.call.Lane(table, a.shard)
+	defer lane.Unlock()
+	switch b := lane.Builder().(type) {
+	case *rows.Nginx:
+		b.Append(a.res, s.Time, &s.Nginx)
+	case *rows.System:
+		b.Append(a.res, s.Time, &s.System)
+	}
+	lane.Added(seconds(s.Time))
+}

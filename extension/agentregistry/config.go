@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/httpapi"
@@ -28,6 +29,9 @@ type Config struct {
 	// Storage is a storage extension that keeps the embedded backend across restarts. Default: none, all in memory.
 	Storage *component.ID `mapstructure:"storage"`
 
+	// PostgreSQL is the shared backend of several gateways.
+	PostgreSQL PostgreSQLConfig `mapstructure:"postgresql"`
+
 	// Enrolment says what happens to agents that nobody knows: "auto" lets them send, "approval" keeps them waiting.
 	Enrolment string `mapstructure:"enrolment"`
 
@@ -45,6 +49,23 @@ type Config struct {
 
 	// Peers is how other gateways are reached.
 	Peers PeersConfig `mapstructure:"peers"`
+}
+
+// PostgreSQLConfig says where PostgreSQL is.
+type PostgreSQLConfig struct {
+	// DSN is a URL or keyword=value connection string. Default: empty, which means the embedded backend.
+	DSN configopaque.String `mapstructure:"dsn"`
+	// Listen uses LISTEN/NOTIFY on a connection of its own. Turn it off behind a PgBouncer in transaction mode: changes and
+	// commands are then found by polling. Default: true.
+	Listen bool `mapstructure:"listen"`
+	// PollInterval is how often changes are asked for without listen. With it they are asked for with each renewal of the
+	// lease, in case a notification was lost. Default: 1s.
+	PollInterval time.Duration `mapstructure:"poll_interval"`
+	// MaxConns bounds the connections of the pool; listen takes one more. Default: 4.
+	MaxConns int32 `mapstructure:"max_conns"`
+	// ConnectTimeout bounds one attempt to connect, QueryTimeout one operation. Default: 5s each.
+	ConnectTimeout time.Duration `mapstructure:"connect_timeout"`
+	QueryTimeout   time.Duration `mapstructure:"query_timeout"`
 }
 
 // LeaseConfig is how a gateway shows that it lives.
@@ -96,6 +117,9 @@ func (c *Config) Validate() error {
 	if c.Control != httpapi.ControlAuth && c.Control != httpapi.ControlOpen && c.Control != httpapi.ControlOff {
 		errs = append(errs, fmt.Errorf("control %q is not one of auth, open, off", c.Control))
 	}
+	if c.PostgreSQL.DSN != "" && c.Storage != nil {
+		errs = append(errs, errors.New("storage keeps the embedded backend and has no meaning beside postgresql.dsn: remove one"))
+	}
 	if c.FlushInterval < time.Second {
 		errs = append(errs, fmt.Errorf("flush_interval %s is less than 1s", c.FlushInterval))
 	}
@@ -103,6 +127,21 @@ func (c *Config) Validate() error {
 		if u, err := url.Parse(c.Advertise); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			errs = append(errs, fmt.Errorf("advertise %q is not a URL such as http://10.0.0.1:5021", c.Advertise))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks the numbers. The DSN is read at the start, as that may open files.
+func (c *PostgreSQLConfig) Validate() error {
+	var errs []error
+	if c.MaxConns < 1 {
+		errs = append(errs, fmt.Errorf("max_conns %d is less than 1", c.MaxConns))
+	}
+	if c.PollInterval < 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("poll_interval %s is less than 100ms", c.PollInterval))
+	}
+	if c.ConnectTimeout <= 0 || c.QueryTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("connect_timeout %s and query_timeout %s must be positive", c.ConnectTimeout, c.QueryTimeout))
 	}
 	return errors.Join(errs...)
 }

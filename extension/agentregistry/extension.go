@@ -28,6 +28,7 @@ import (
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store/embedded"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store/measured"
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store/postgres"
 )
 
 // registry is the extension.
@@ -115,6 +116,12 @@ func (r *registry) start(ctx context.Context, host component.Host, listener net.
 
 // openStore chooses the backend.
 func (r *registry) openStore(ctx context.Context, host component.Host) (store.Store, string, error) {
+	if c := &r.config.PostgreSQL; c.DSN != "" {
+		backend, err := postgres.Open(postgres.Settings{
+			DSN: string(c.DSN), MaxConns: c.MaxConns, ConnectTimeout: c.ConnectTimeout, Listen: c.Listen,
+		})
+		return backend, "postgresql", err
+	}
 	client, err := r.storageClient(ctx, host)
 	if err != nil {
 		return nil, "", err
@@ -154,11 +161,14 @@ func (r *registry) fleetSettings(listener net.Listener) (fleet.Settings, error) 
 	settings := fleet.Settings{
 		GatewayID: c.GatewayID, Address: c.Advertise, Version: r.build.version, RequireApproval: c.Enrolment == enrolmentApproval,
 		Lease: c.Lease.Duration, Renew: c.Lease.RenewInterval, FlushInterval: c.FlushInterval, SweepInterval: sweepInterval,
-		OperationTimeout: operationTimeout, CommandExpiry: c.Commands.Expiry,
+		OperationTimeout: c.PostgreSQL.QueryTimeout, CommandExpiry: c.Commands.Expiry,
 		Policy: store.SweepPolicy{
 			AgentRetention: c.Retention.Agents, HistoryRetention: c.Retention.History, HistoryPerAgent: c.Retention.HistoryPerAgent,
 			Confirm: c.Commands.ConfirmTimeout, ConfirmUpdate: c.Commands.UpdateTimeout,
 		},
+	}
+	if c.PostgreSQL.DSN != "" && !c.PostgreSQL.Listen {
+		settings.Poll = c.PostgreSQL.PollInterval
 	}
 	if settings.GatewayID == "" {
 		name, err := os.Hostname()
@@ -173,10 +183,7 @@ func (r *registry) fleetSettings(listener net.Listener) (fleet.Settings, error) 
 	return settings, nil
 }
 
-const (
-	sweepInterval    = 5 * time.Second
-	operationTimeout = 5 * time.Second
-)
+const sweepInterval = 5 * time.Second
 
 // reportTo tells the collector when the database comes and goes. Losing it is recoverable: agents are served without it.
 func (r *registry) reportTo(host component.Host) func(fleet.Database) {

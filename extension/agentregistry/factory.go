@@ -22,7 +22,10 @@ func createDefaultConfig() component.Config {
 	http.NetAddr.Endpoint = "localhost:5021"
 	http.MaxRequestBodySize = 4 << 20
 	return &Config{
-		HTTP:          http,
+		HTTP: http,
+		PostgreSQL: PostgreSQLConfig{
+			Listen: true, PollInterval: time.Second, MaxConns: 4, ConnectTimeout: 5 * time.Second, QueryTimeout: 5 * time.Second,
+		},
 		Enrolment:     enrolmentAuto,
 		Control:       httpapi.ControlAuth,
 		Lease:         LeaseConfig{Duration: 10 * time.Second, RenewInterval: 3 * time.Second},

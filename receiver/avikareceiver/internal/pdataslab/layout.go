@@ -1,5 +1,7 @@
 package pdataslab
 
+//lint:file-ignore U1000 structures have pdata's fields, in their order, whether they are set or not
+
 import (
 	"reflect"
 	"unsafe"

@@ -11,6 +11,8 @@
 // consumer has let go of it.
 package pdataslab
 
+//lint:file-ignore U1000 structures have pdata's fields, in their order, whether they are set or not
+
 import "unsafe"
 
 // Value is the content of a pcommon.Value: an interface that holds a pointer to one of pdata's wrappers. The zero Value

@@ -40,8 +40,10 @@ type plain struct {
 func decoded(e *LogEntry) (p plain) {
 	p = plain{timestamp: e.Timestamp, body: e.BodyBytesSent, status: e.Status}
 	p.times = [...]float32{e.RequestTime, e.UpstreamConnectTime, e.UpstreamHeaderTime, e.UpstreamResponseTime}
-	for i, t := range [...]Text{e.LogType, e.Content, e.RemoteAddr, e.RequestMethod, e.RequestURI, e.RequestID, e.UpstreamAddr,
-		e.UpstreamStatus, e.Referer, e.UserAgent, e.ForwardedFor} {
+	for i, t := range [...]Text{
+		e.LogType, e.Content, e.RemoteAddr, e.RequestMethod, e.RequestURI, e.RequestID, e.UpstreamAddr,
+		e.UpstreamStatus, e.Referer, e.UserAgent, e.ForwardedFor,
+	} {
 		p.texts[i] = string(e.Bytes(t))
 	}
 	return p
@@ -51,8 +53,10 @@ func decoded(e *LogEntry) (p plain) {
 func generated(m *agentv1.LogEntry) (p plain) {
 	p = plain{timestamp: m.GetTimestamp(), body: m.GetBodyBytesSent(), status: m.GetStatus()}
 	p.times = [...]float32{m.GetRequestTime(), m.GetUpstreamConnectTime(), m.GetUpstreamHeaderTime(), m.GetUpstreamResponseTime()}
-	p.texts = [...]string{m.GetLogType(), m.GetContent(), m.GetRemoteAddr(), m.GetRequestMethod(), m.GetRequestUri(), m.GetRequestId(),
-		m.GetUpstreamAddr(), m.GetUpstreamStatus(), m.GetReferer(), m.GetUserAgent(), m.GetXForwardedFor()}
+	p.texts = [...]string{
+		m.GetLogType(), m.GetContent(), m.GetRemoteAddr(), m.GetRequestMethod(), m.GetRequestUri(), m.GetRequestId(),
+		m.GetUpstreamAddr(), m.GetUpstreamStatus(), m.GetReferer(), m.GetUserAgent(), m.GetXForwardedFor(),
+	}
 	return p
 }
 

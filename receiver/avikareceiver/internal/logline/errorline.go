@@ -98,53 +98,54 @@ func (e *Error) parseContext(text []byte) {
 // maxImitations bounds the work on a line made of context keys.
 const maxImitations = 16
 
+// contextKeys are in the order in which NGINX writes them. Values that are quoted are not escaped.
+var contextKeys = [...]struct {
+	key    string
+	quoted bool
+}{
+	{", client: ", false},
+	{", server: ", false},
+	{`, request: "`, true},
+	{`, subrequest: "`, true},
+	{`, upstream: "`, true},
+	{`, host: "`, true},
+	{`, referrer: "`, true},
+}
+
+// tryContext reads text as context up to its end, or leaves e alone.
 func (e *Error) tryContext(text []byte) bool {
-	trial := *e
-	for len(text) > 0 {
-		var to *[]byte
-		var isQuoted bool
-		if to, isQuoted, text = trial.contextKey(text); to == nil {
+	var values [len(contextKeys)][]byte
+	for after := 0; len(text) > 0; {
+		key := findKey(text, after)
+		if key < 0 {
 			return false
 		}
-		value, rest, ok := contextValue(text, isQuoted)
+		value, rest, ok := contextValue(text[len(contextKeys[key].key):], key)
 		if !ok {
 			return false
 		}
-		*to, text = value, rest
+		values[key], text, after = value, rest, key+1
 	}
-	if _, err := netip.ParseAddr(view(trial.Client)); err != nil && !bytes.HasPrefix(trial.Client, []byte("unix:")) {
+	if _, err := netip.ParseAddr(view(values[0])); err != nil && !bytes.HasPrefix(values[0], []byte("unix:")) {
 		return false
 	}
-	*e = trial
+	e.Client, e.Server, e.Request, e.Upstream, e.Host, e.Referrer = values[0], values[1], values[2], values[4], values[5], values[6]
 	return true
 }
 
-// contextKey reads ", key: " and returns where the value goes, whether it is quoted, and the rest.
-func (e *Error) contextKey(text []byte) (*[]byte, bool, []byte) {
-	var ignored []byte
-	for _, key := range [...]struct {
-		name   string
-		to     *[]byte
-		quoted bool
-	}{
-		{", client: ", &e.Client, false},
-		{", server: ", &e.Server, false},
-		{`, request: "`, &e.Request, true},
-		{`, subrequest: "`, &ignored, true},
-		{`, upstream: "`, &e.Upstream, true},
-		{`, host: "`, &e.Host, true},
-		{`, referrer: "`, &e.Referrer, true},
-	} {
-		if bytes.HasPrefix(text, []byte(key.name)) {
-			return key.to, key.quoted, text[len(key.name):]
+// findKey returns the key that text starts with, among those from the given one on, or -1.
+func findKey(text []byte, from int) int {
+	for i := from; i < len(contextKeys); i++ {
+		if bytes.HasPrefix(text, []byte(contextKeys[i].key)) {
+			return i
 		}
 	}
-	return nil, false, nil
+	return -1
 }
 
-// contextValue reads a value up to the next key or the end. Quotes in a quoted value are not escaped.
-func contextValue(text []byte, isQuoted bool) (value, rest []byte, ok bool) {
-	if !isQuoted {
+// contextValue reads the value of a key up to a later key or the end.
+func contextValue(text []byte, key int) (value, rest []byte, ok bool) {
+	if !contextKeys[key].quoted {
 		if end := bytes.Index(text, []byte(", ")); end >= 0 {
 			return text[:end], text[end:], true
 		}
@@ -156,16 +157,10 @@ func contextValue(text []byte, isQuoted bool) (value, rest []byte, ok bool) {
 			return nil, nil, false
 		}
 		end += from
-		if end+1 == len(text) || startsContext(text[end+1:]) {
+		if end+1 == len(text) || findKey(text[end+1:], key+1) >= 0 {
 			return text[:end], text[end+1:], true
 		}
 		from = end + 1
 	}
 	return nil, nil, false
-}
-
-func startsContext(text []byte) bool {
-	var scratch Error
-	to, _, _ := scratch.contextKey(text)
-	return to != nil
 }

@@ -224,15 +224,15 @@ func (t *Translator) putAddresses(peer, client string) {
 	t.slab.Put("client.address", value)
 }
 
-// putHost separates a port from the host.
+// putHost separates a port from the host. An IPv6 address has a port only when it is in brackets.
 func (t *Translator) putHost(host string) {
-	if colon := strings.LastIndexByte(host, ':'); colon > 0 && colon > strings.LastIndexByte(host, ']') {
+	if colon := strings.LastIndexByte(host, ':'); colon > 0 && (host[colon-1] == ']' || strings.IndexByte(host, ':') == colon) {
 		if port, ok := parsePort(host[colon+1:]); ok {
 			t.slab.Put("server.port", t.slab.Int(port))
 			host = host[:colon]
 		}
 	}
-	t.slab.PutString("server.address", host)
+	t.slab.PutString("server.address", strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
 }
 
 func parsePort(text string) (int64, bool) {

@@ -96,7 +96,7 @@ func (f *fields) uint64(name string) *nativeblock.Fixed  { return f.fixed(name, 
 func (f *fields) int32(name string) *nativeblock.Fixed   { return f.fixed(name, "Int32", 4) }
 func (f *fields) float32(name string) *nativeblock.Fixed { return f.fixed(name, "Float32", 4) }
 func (f *fields) float64(name string) *nativeblock.Fixed { return f.fixed(name, "Float64", 8) }
-func (f *fields) millis(name string) *nativeblock.Fixed { return f.fixed(name, "DateTime64(3)", 8) }
+func (f *fields) millis(name string) *nativeblock.Fixed  { return f.fixed(name, "DateTime64(3)", 8) }
 
 func (f *fields) nanos(name string) *nativeblock.Fixed { return f.fixed(name, "DateTime64(9)", 8) }
 

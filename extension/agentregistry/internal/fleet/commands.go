@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -163,12 +164,23 @@ func (f *Fleet) Tail(ctx context.Context, c store.Command) (*Reader, error) {
 	return r, nil
 }
 
+// arriving says that an agent is connected here and about to be written.
+func (f *Fleet) arriving(agentID string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.sessions[agentID] != nil
+}
+
 // CreateCommand keeps a command for its agent, on whichever gateway that is.
 func (f *Fleet) CreateCommand(ctx context.Context, c store.Command) (store.Command, bool, error) {
 	if c.ExpiresIn == 0 {
 		c.ExpiresIn = f.settings.CommandExpiry
 	}
 	made, isNew, err := f.store.CreateCommand(ctx, c)
+	for tries := 0; errors.Is(err, store.ErrNotFound) && tries < 20 && f.arriving(c.AgentID); tries++ {
+		pause(ctx, gather)
+		made, isNew, err = f.store.CreateCommand(ctx, c)
+	}
 	if err == nil && isNew {
 		signal(f.wake.claim)
 	}

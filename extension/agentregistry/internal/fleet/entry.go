@@ -139,6 +139,9 @@ func (f *Fleet) apply(changes store.Changes, asked time.Time) []string {
 // forgetMissing drops agents that the store does not know, but not those that are about to be written.
 func (f *Fleet) forgetMissing(known []store.Agent) []string {
 	present := make(map[string]bool, len(known))
+	for s := range f.ending {
+		present[s.peer.AgentID] = true
+	}
 	for i := range known {
 		present[known[i].ID] = true
 	}

@@ -1,0 +1,420 @@
+package fleet
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+)
+
+func TestOtherGatewaysSeeTheAgent(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	one, two := run(t, s, quick("one")), run(t, s, quick("two"))
+	session := connect(t, one, "a")
+	beat(session, "1.110")
+	state := eventually(t, two, "a", "online with facts", func(s State) bool { return s.Online && s.Facts.AgentVersion == "1.110" })
+	assert.Equal(t, "one", state.Live.GatewayID)
+	session.Close()
+	eventually(t, two, "a", "offline", offline)
+	assert.Equal(t, Counts{Total: 1, Offline: 1}, two.Count())
+}
+
+func TestEndOfAnOldStreamChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	one, two := run(t, s, quick("one")), run(t, s, quick("two"))
+	old := connect(t, one, "a")
+	eventually(t, two, "a", "online", heldBy("one"))
+	connect(t, two, "a")
+	eventually(t, one, "a", "held by two", heldBy("two"))
+	old.Close()
+	never(t, 500*time.Millisecond, func() bool {
+		seenByOne, _ := one.Get("a")
+		seenByTwo, _ := two.Get("a")
+		return !seenByOne.Online || !seenByTwo.Online
+	})
+}
+
+func TestEndOfAnOldStreamHereChangesNothing(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	old := connect(t, f, "a")
+	connect(t, f, "a")
+	old.Close()
+	never(t, 300*time.Millisecond, func() bool {
+		state, _ := f.Get("a")
+		return !state.Online
+	})
+}
+
+func TestAnOldStreamThatLivesSpeaksAgainWhenTheNewOneIsGone(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	old := connect(t, f, "a")
+	newer := connect(t, f, "a")
+	newer.Close()
+	eventually(t, f, "a", "offline", offline)
+	require.Eventually(t, func() bool {
+		beat(old, "1.110")
+		state, _ := f.Get("a")
+		return state.Online
+	}, soon, 50*time.Millisecond)
+	require.Eventually(t, func() bool {
+		beat(old, "1.110")
+		state, _ := f.Get("a")
+		return state.Live.Session != 0 && state.Facts.AgentVersion == "1.110"
+	}, soon, 50*time.Millisecond)
+}
+
+func never(t *testing.T, d time.Duration, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(tick) {
+		require.False(t, condition())
+	}
+}
+
+// kill stops a gateway without a word, as SIGKILL does.
+func kill(f *Fleet) {
+	f.cancel()
+	f.loops.Wait()
+	f.cancel = nil
+}
+
+func TestAgentsOfAKilledGatewayTurnOfflineAndComeBack(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	one, two := run(t, s, quick("one")), run(t, s, quick("two"))
+	connect(t, one, "a")
+	eventually(t, two, "a", "online", online)
+	kill(one)
+	state := eventually(t, two, "a", "offline", offline)
+	assert.WithinDuration(t, time.Now(), state.Since, 2*time.Second)
+	connect(t, two, "a")
+	eventually(t, two, "a", "held by two", heldBy("two"))
+}
+
+func TestGatewayThatWasPausedTakesANewLeaseAndKeepsOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	backend := shared(t)
+	paused := &shaky{Store: backend}
+	one, two := run(t, paused, quick("one")), run(t, backend, quick("two"))
+	connect(t, one, "stays")
+	connect(t, one, "moves")
+	eventually(t, two, "stays", "online", online)
+	eventually(t, two, "moves", "online", online)
+	first := one.Incarnation()
+	paused.away.Store(true)
+	eventually(t, two, "stays", "offline", offline)
+	connect(t, two, "moves")
+	paused.away.Store(false)
+	eventually(t, two, "stays", "online again", heldBy("one"))
+	assert.NotEqual(t, first, one.Incarnation(), "a lapsed lease is never revived")
+	eventually(t, one, "moves", "at two", heldBy("two"))
+	never(t, 300*time.Millisecond, func() bool {
+		state, _ := two.Get("moves")
+		return !state.Online || state.Live.GatewayID != "two"
+	})
+}
+
+func TestWithoutTheStoreAgentsAreServedAndStateCatchesUp(t *testing.T) {
+	t.Parallel()
+	backend := shared(t)
+	away := &shaky{Store: backend}
+	away.away.Store(true)
+	one, two := run(t, away, quick("one")), run(t, backend, quick("two"))
+	early := connect(t, one, "early")
+	beat(early, "1.110")
+	eventually(t, one, "early", "online", func(s State) bool { return s.Online && s.Facts.AgentVersion == "1.110" })
+	require.Eventually(t, func() bool { return one.DatabaseState().State == Unavailable && one.DatabaseState().Err != nil }, soon, tick)
+	away.away.Store(false)
+	eventually(t, two, "early", "online with facts", func(s State) bool { return s.Online && s.Facts.AgentVersion == "1.110" })
+	require.Eventually(t, func() bool { return one.DatabaseState().State == Connected }, soon, tick)
+
+	away.away.Store(true)
+	connect(t, one, "during")
+	gone := connect(t, one, "came and went")
+	beat(gone, "1.109")
+	gone.Close()
+	early.Close()
+	eventually(t, one, "early", "offline here at once", offline)
+	away.away.Store(false)
+	eventually(t, two, "during", "online", online)
+	eventually(t, two, "early", "offline", offline)
+	eventually(t, two, "came and went", "offline", offline)
+}
+
+func TestStatusOfOthersIsFrozenWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	backend := shared(t)
+	away := &shaky{Store: backend}
+	one, two := run(t, away, quick("one")), run(t, backend, quick("two"))
+	connect(t, two, "a")
+	eventually(t, one, "a", "online", online)
+	away.away.Store(true)
+	never(t, 1500*time.Millisecond, func() bool {
+		state, _ := one.Get("a")
+		return !state.Online
+	})
+}
+
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	settings := quick("one")
+	settings.RequireApproval = true
+	one, two := run(t, s, settings), run(t, s, settings)
+	peer := agentsession.Peer{AgentID: "a"}
+	_, err := one.Open(t.Context(), peer)
+	require.ErrorIs(t, err, agentsession.ErrApprovalRequired)
+	eventually(t, two, "a", "pending", func(s State) bool { return s.Approval == store.Pending })
+	assert.Equal(t, 1, two.Count().Pending)
+	require.NoError(t, two.Decide(t.Context(), "a", store.Decision{Approval: store.Approved, By: "ann"}))
+	var session agentsession.Session
+	require.Eventually(t, func() bool {
+		session, err = one.Open(t.Context(), peer)
+		return err == nil
+	}, soon, tick)
+	defer session.Close()
+	eventually(t, two, "a", "online", online)
+
+	require.NoError(t, two.Decide(t.Context(), "a", store.Decision{Approval: store.Revoked, By: "ann"}))
+	select {
+	case <-session.Done():
+	case <-time.After(soon):
+		t.Fatal("the stream of a revoked agent stays open")
+	}
+	require.ErrorIs(t, session.Err(), agentsession.ErrRevoked)
+	_, err = one.Open(t.Context(), peer)
+	require.ErrorIs(t, err, agentsession.ErrRevoked)
+	eventually(t, two, "a", "offline", offline)
+}
+
+func TestRevokedAgentThatConnectedBeforeTheStoreWasThereIsClosed(t *testing.T) {
+	t.Parallel()
+	backend := shared(t)
+	two := run(t, backend, quick("two"))
+	connect(t, two, "a").Close()
+	eventually(t, two, "a", "known", func(s State) bool { return s.Live.Session != 0 })
+	require.NoError(t, two.Decide(t.Context(), "a", store.Decision{Approval: store.Revoked}))
+	away := &shaky{Store: backend}
+	away.away.Store(true)
+	one := run(t, away, quick("one"))
+	session := connect(t, one, "a")
+	away.away.Store(false)
+	select {
+	case <-session.Done():
+		require.ErrorIs(t, session.Err(), agentsession.ErrRevoked)
+	case <-time.After(soon):
+		t.Fatal("the stream stays open")
+	}
+}
+
+func TestRemovedAgentIsClosedAndMayEnrolAnew(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	one, two := run(t, s, quick("one")), run(t, s, quick("two"))
+	session := connect(t, one, "a")
+	eventually(t, two, "a", "online", online)
+	require.NoError(t, two.Remove(t.Context(), "a", "ann"))
+	select {
+	case <-session.Done():
+		require.ErrorIs(t, session.Err(), agentsession.ErrRemoved)
+	case <-time.After(soon):
+		t.Fatal("the stream stays open")
+	}
+	require.Eventually(t, func() bool {
+		_, here := one.Get("a")
+		_, there := two.Get("a")
+		return !here && !there
+	}, soon, tick)
+	connect(t, one, "a")
+	eventually(t, two, "a", "back", online)
+}
+
+func TestAgentThatMovesAllTheTimeEndsWhereItIs(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	fleets := []*Fleet{run(t, s, quick("one")), run(t, s, quick("two")), run(t, s, quick("three"))}
+	var last agentsession.Session
+	for i := range 40 {
+		next := connect(t, fleets[i%3], "a")
+		if last != nil {
+			go last.Close()
+		}
+		last = next
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, f := range fleets {
+		eventually(t, f, "a", "at one", heldBy("one"))
+	}
+	never(t, 500*time.Millisecond, func() bool {
+		state, _ := fleets[1].Get("a")
+		return !state.Online
+	})
+}
+
+func TestReplayedAndBootstrapHeartbeats(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	session := connect(t, f, "a")
+	now := time.Now()
+	full := &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0", AgentVersion: "1.110", Labels: map[string]string{"env": "prod"}}
+	session.Heartbeat(now, &agentv1.Heartbeat{Hostname: "h", Version: "unknown", AgentVersion: "1.110"})
+	eventually(t, f, "a", "known by its first heartbeat", func(s State) bool { return s.Facts.Hostname == "h" })
+	session.Heartbeat(now.Add(time.Second), full)
+	eventually(t, f, "a", "known", func(s State) bool { return s.Facts.NginxVersion == "1.24.0" })
+	session.Heartbeat(now.Add(-time.Hour), &agentv1.Heartbeat{Hostname: "h", Version: "1.20.0", Labels: map[string]string{"env": "old"}})
+	again := connect(t, f, "a")
+	again.Heartbeat(now.Add(2*time.Second), &agentv1.Heartbeat{Hostname: "h", Version: "unknown"})
+	state, _ := f.Get("a")
+	assert.Equal(t, "1.24.0", state.Facts.NginxVersion, "neither a replayed heartbeat nor a first one overwrites facts")
+	again.Heartbeat(now.Add(3*time.Second), &agentv1.Heartbeat{Hostname: "h", Version: "unknown"})
+	state, _ = f.Get("a")
+	assert.Equal(t, "unknown", state.Facts.NginxVersion, "NGINX may really be away")
+}
+
+func TestLivenessIsCountedFromReceipt(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	session := connect(t, f, "a")
+	session.Heartbeat(time.Unix(1, 0), &agentv1.Heartbeat{Hostname: "h"})
+	state, _ := f.Get("a")
+	assert.WithinDuration(t, time.Now(), state.Live.LastSeen, time.Second)
+}
+
+func TestHugeAndBrokenTextIsBounded(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	session := connect(t, f, "a")
+	labels := map[string]string{}
+	for i := range 1024 {
+		labels[fmt.Sprintf("key-%04d", i)] = strings.Repeat("x", 1024)
+	}
+	labels["a\x00b"] = "\xff\xfe<script>" + strings.Repeat("ä", 4000)
+	session.Heartbeat(time.Now(), &agentv1.Heartbeat{Hostname: strings.Repeat("h", 1<<20), Version: "1\x00", Labels: labels})
+	state, _ := f.Get("a")
+	assert.Len(t, state.Facts.Labels, maxLabels)
+	assert.True(t, state.Facts.LabelsTruncated)
+	assert.Len(t, state.Facts.Hostname, maxText)
+	assert.Equal(t, "1\uFFFD", state.Facts.NginxVersion)
+	value := state.Facts.Labels["a\uFFFDb"]
+	assert.True(t, strings.HasPrefix(value, "\uFFFD<script>ä"))
+	assert.LessOrEqual(t, len(value), maxLabelValue)
+}
+
+func TestListFilterSortPage(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	for i := range 30 {
+		session := connect(t, f, fmt.Sprintf("agent-%02d", i))
+		session.Heartbeat(time.Now(), &agentv1.Heartbeat{
+			Hostname: fmt.Sprintf("host-%02d", 29-i), Version: fmt.Sprintf("1.%d", i%3), Labels: map[string]string{"n": fmt.Sprint(i % 2), "all": ""},
+		})
+		if i >= 20 {
+			session.Close()
+		}
+	}
+	list := func(filter Filter, page Page) []string {
+		states, _ := f.List(filter, page)
+		ids := []string{}
+		for i := range states {
+			ids = append(ids, states[i].ID)
+		}
+		return ids
+	}
+	is := true
+	all := Page{Limit: 100}
+	assert.Len(t, list(Filter{Online: &is}, all), 20)
+	assert.Len(t, list(Filter{Labels: []LabelFilter{{Key: "n", Value: "1"}}}, all), 15)
+	assert.Len(t, list(Filter{Labels: []LabelFilter{{Key: "n", Value: "1", Not: true}, {Key: "all", Any: true}}}, all), 15)
+	assert.Len(t, list(Filter{Labels: []LabelFilter{{Key: "none", Any: true}}}, all), 0)
+	assert.Equal(t, []string{"agent-07"}, list(Filter{Text: "AGENT-07"}, all))
+	assert.Equal(t, []string{"agent-02"}, list(Filter{Text: "Host-27"}, all))
+	assert.Equal(t, []string{"agent-29", "agent-28"}, list(Filter{}, Page{Sort: "hostname", Limit: 2}))
+	assert.Equal(t, []string{"agent-01", "agent-02"}, list(Filter{}, Page{Sort: "hostname", Descending: true, Limit: 2, Offset: 1}))
+	assert.Equal(t, []string{"agent-02", "agent-05"}, list(Filter{}, Page{Sort: "nginx_version", Descending: true, Limit: 2}))
+	assert.Equal(t, []string{}, list(Filter{}, Page{Limit: 5, Offset: 99}))
+	for name := range orders {
+		states, total := f.List(Filter{}, Page{Sort: name, Limit: 100})
+		assert.Equal(t, 30, total)
+		assert.Equal(t, 30, len(states), name) //nolint:testifylint // a failure would print all agents
+	}
+}
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	var r rates
+	at := time.Unix(1_700_000_000, 0)
+	for i := range 6 {
+		r.add(sample{at.Add(time.Duration(i) * time.Second), int64(1000 + 50*i)})
+	}
+	rate, ok := r.point()
+	assert.True(t, ok)
+	assert.InDelta(t, 50, rate, 0.01)
+	_, ok = r.point()
+	assert.False(t, ok, "nothing new came")
+	r.add(sample{at.Add(time.Second), 5}) // replayed
+	r.add(sample{at.Add(6 * time.Second), 10})
+	r.add(sample{at.Add(8 * time.Second), 30}) // NGINX restarted at 10
+	rate, ok = r.point()
+	assert.True(t, ok)
+	assert.InDelta(t, 10, rate, 0.01)
+	for i := range 50 {
+		r.add(sample{at.Add(time.Duration(10+5*i) * time.Second), int64(100 * i)})
+		r.point()
+	}
+	assert.Len(t, r.points, ratePoints)
+}
+
+func TestRatesReachOtherGateways(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	one, two := run(t, s, quick("one")), run(t, s, quick("two"))
+	session := connect(t, one, "a")
+	eventually(t, two, "a", "online", online)
+	at := time.Now()
+	session.Metrics(at, &agentv1.NginxMetrics{TotalRequests: 100})
+	session.Metrics(at.Add(5*time.Second), &agentv1.NginxMetrics{TotalRequests: 600})
+	eventually(t, two, "a", "at 100 requests/s", func(s State) bool {
+		rate, ok := s.Rate()
+		return ok && rate == 100
+	})
+}
+
+func TestConcurrentUseOfASession(t *testing.T) {
+	t.Parallel()
+	s := shared(t)
+	one, two := run(t, s, quick("one")), run(t, s, quick("two"))
+	var users sync.WaitGroup
+	for i := range 8 {
+		users.Go(func() {
+			for round := range 20 {
+				f := []*Fleet{one, two}[(i+round)%2]
+				session, err := f.Open(t.Context(), agentsession.Peer{AgentID: fmt.Sprint("a", i%3)})
+				if !assert.NoError(t, err) {
+					return
+				}
+				beat(session, fmt.Sprint(round))
+				session.Metrics(time.Now(), &agentv1.NginxMetrics{TotalRequests: int64(round)})
+				session.State(time.Now(), &agentv1.StateSnapshot{ConfigHash: fmt.Sprint(round)})
+				session.Tailing()
+				session.Close()
+				session.Close()
+			}
+		})
+	}
+	users.Wait()
+	for i := range 3 {
+		eventually(t, one, fmt.Sprint("a", i), "offline", offline)
+		eventually(t, two, fmt.Sprint("a", i), "offline", offline)
+	}
+}

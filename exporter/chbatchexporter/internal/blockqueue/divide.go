@@ -17,7 +17,7 @@ func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
 // divide inserts what can be inserted of a rejected insert: it halves blocks until the bad rows stand alone, and
 // dead-letters those.
 func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Outcome {
-	d := division{q: q, lane: ins.lane, left: maxDivisions}
+	d := division{q: q, lane: ins.lane, left: maxDivisions, rejected: o.Err}
 	if len(blocks) == 1 {
 		return d.halve(ins.id, blocks[0], o)
 	}
@@ -38,7 +38,10 @@ type division struct {
 }
 
 func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
-	d.left--
+	if d.left--; d.left < 0 {
+		d.q.bury(d.lane.table, id, b, d.rejected)
+		return Outcome{Class: Stored}
+	}
 	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: 1})
 	if o.Class != Permanent {
 		return o
@@ -50,7 +53,7 @@ func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
 func (d *division) halve(id string, b *nativeblock.Sealed, o Outcome) Outcome {
 	d.rejected = o.Err
 	stored := Outcome{Class: Stored, Err: o.Err}
-	if b.Rows == 1 || d.left < 2 {
+	if b.Rows == 1 {
 		d.q.bury(d.lane.table, id, b, o.Err)
 		return stored
 	}

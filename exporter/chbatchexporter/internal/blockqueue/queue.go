@@ -167,28 +167,37 @@ func (q *Queue) run() {
 	defer close(q.drained)
 	timer := time.NewTimer(q.set.FlushInterval)
 	defer timer.Stop()
-	for !q.finished() {
+	for {
 		select {
 		case <-q.wake:
 		case <-timer.C:
 		case <-q.ctx.Done():
 			return
 		}
-		now := time.Now()
+		now, draining := time.Now(), q.isDraining()
 		q.sealDue(now)
 		q.commit()
 		for q.launch(now) {
 			q.commit()
 		}
+		if draining && q.finished() {
+			return
+		}
 		timer.Reset(q.nextDue(time.Now()))
 	}
 }
 
-// finished tells whether a shutdown has nothing left to do: with storage what is not inserted is on disk.
+func (q *Queue) isDraining() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.draining
+}
+
+// finished tells whether a shutdown has nothing left to do once open blocks are sealed: with storage what is not inserted is on disk.
 func (q *Queue) finished() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.draining || q.inflight > 0 || len(q.sealed) > 0 {
+	if q.inflight > 0 || len(q.sealed) > 0 {
 		return false
 	}
 	if q.store != nil {

@@ -76,7 +76,11 @@ func decompressedSize(frames []byte) (int, error) {
 		if next < headerSize || next > len(frames) {
 			return 0, io.ErrUnexpectedEOF
 		}
-		size += int(binary.LittleEndian.Uint32(frames[dataSizeAt:]))
+		data := int(binary.LittleEndian.Uint32(frames[dataSizeAt:]))
+		if data > maxFrame {
+			return 0, errOutOfBounds
+		}
+		size += data
 		frames = frames[next:]
 	}
 	if size > maxBytes {

@@ -1,0 +1,333 @@
+package blockqueue
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+)
+
+func TestRowsInMemoryAreInsertedOnce(t *testing.T) {
+	f := newFake(t)
+	q := begin(t, setup(t, f))
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				assert.NoError(t, bring(q, (g*50+i)*10, (g*50+i)*10+10))
+			}
+		})
+	}
+	wg.Wait()
+	end(t, q)
+	f.once(4000)
+	rows, bytes := q.gate.fill()
+	assert.Zero(t, rows)
+	assert.Zero(t, bytes)
+}
+
+func TestBlocksGrowWhileWorkersAreBusy(t *testing.T) {
+	f := newFake(t)
+	release := make(chan struct{})
+	f.set(func(Request) *Outcome {
+		<-release
+		return nil
+	})
+	s := setup(t, f)
+	s.Workers = 1
+	q := begin(t, s)
+	for i := range 60 {
+		require.NoError(t, bring(q, i, i+1))
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	end(t, q)
+	f.once(60)
+	assert.LessOrEqual(t, len(f.sizes), 3, "%v", f.sizes)
+}
+
+func TestRowsDoNotWaitLongerThanTheInterval(t *testing.T) {
+	f := newFake(t)
+	q := begin(t, setup(t, f))
+	defer end(t, q)
+	start := time.Now()
+	require.NoError(t, bring(q, 0, 1))
+	eventually(t, "the row is stored", func() bool { return f.count() == 1 })
+	assert.Less(t, time.Since(start), time.Second)
+}
+
+func TestDurabilityDoesNotCostTheInterval(t *testing.T) {
+	for _, mode := range []string{"storage", "wait_for_result"} {
+		t.Run(mode, func(t *testing.T) {
+			f := newFake(t)
+			s := setup(t, f)
+			s.FlushInterval = time.Minute
+			s.WaitForResult = mode == "wait_for_result"
+			if mode == "storage" {
+				s.Storage = newDisk()
+			}
+			q := begin(t, s)
+			start := time.Now()
+			for i := range 20 {
+				require.NoError(t, bring(q, i, i+1))
+				if s.WaitForResult {
+					assert.Equal(t, i+1, f.count(), "acknowledged before it was stored")
+				}
+			}
+			assert.Less(t, time.Since(start), 5*time.Second)
+			end(t, q)
+		})
+	}
+}
+
+func TestCallersShareOneWriteToDisk(t *testing.T) {
+	f := newFake(t)
+	d := newDisk()
+	var batches atomic.Int32
+	d.fail = func(ops []*storage.Operation) error {
+		if ops[0].Type == storage.Set {
+			batches.Add(1)
+			time.Sleep(10 * time.Millisecond)
+		}
+		return nil
+	}
+	s := setup(t, f)
+	s.Storage = d
+	q := begin(t, s)
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() { assert.NoError(t, bring(q, i, i+1)) })
+	}
+	wg.Wait()
+	assert.Less(t, batches.Load(), int32(60))
+	eventually(t, "all rows are stored", func() bool { return f.count() == 200 })
+	end(t, q)
+	f.once(200)
+	assert.Zero(t, d.entries())
+}
+
+func TestSmallChunksAreInsertedTogether(t *testing.T) {
+	f := newFake(t)
+	s := setup(t, f)
+	s.Storage = newDisk()
+	s.FlushInterval = 200 * time.Millisecond
+	q := begin(t, s)
+	for i := range 50 {
+		require.NoError(t, bring(q, i, i+1))
+	}
+	eventually(t, "all rows are stored", func() bool { return f.count() == 50 })
+	end(t, q)
+	f.once(50)
+	assert.LessOrEqual(t, len(f.sizes), 4, "%v", f.sizes)
+}
+
+func TestAFullQueueRefusesOrBlocks(t *testing.T) {
+	f := newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
+	s := setup(t, f)
+	s.QueueRows, s.Block = 100, false
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 60))
+	require.ErrorIs(t, bring(q, 60, 120), ErrFull)
+	require.NoError(t, bring(q, 60, 100))
+	f.set(nil)
+	end(t, q)
+	f.once(100)
+
+	f = newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
+	s = setup(t, f)
+	s.QueueRows = 100
+	q = begin(t, s)
+	require.NoError(t, bring(q, 0, 100))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, bringContext(ctx, q, 100, 101), context.DeadlineExceeded)
+	time.AfterFunc(20*time.Millisecond, func() { f.set(nil) })
+	require.NoError(t, bring(q, 100, 150), "as soon as there is room")
+	end(t, q)
+	f.once(150)
+}
+
+func TestTheQueueIsBoundedInBytes(t *testing.T) {
+	f := newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
+	s := setup(t, f)
+	s.QueueRows, s.QueueBytes, s.Block, s.MaxRows = 1_000_000, 20_000, false, 1_000_000
+	q := begin(t, s)
+	var err error
+	n := 0
+	for ; err == nil && n < 100_000; n += 100 {
+		err = bring(q, n, n+100)
+	}
+	require.ErrorIs(t, err, ErrFull)
+	assert.Less(t, n, 5000)
+	f.set(nil)
+	end(t, q)
+	f.once(n - 100)
+}
+
+func TestRowsOfAFailedWriteAreRefusedAndNotStored(t *testing.T) {
+	f := newFake(t)
+	d := newDisk()
+	s := setup(t, f)
+	s.Storage = d
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 10))
+	full := errors.New("no space left")
+	d.mu.Lock()
+	d.fail = func(ops []*storage.Operation) error {
+		for _, op := range ops {
+			if len(op.Value) > 50 {
+				return full
+			}
+		}
+		return nil
+	}
+	d.mu.Unlock()
+	require.ErrorIs(t, bring(q, 10, 20), full)
+	eventually(t, "earlier rows are stored", func() bool { return f.count() == 10 })
+	d.mu.Lock()
+	d.fail = nil
+	d.mu.Unlock()
+	require.NoError(t, bring(q, 10, 30))
+	eventually(t, "later rows are stored", func() bool { return f.count() == 30 })
+	end(t, q)
+	f.once(30)
+}
+
+func TestBadRowsAreBuriedAndGoodOnesStored(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		t.Run(label("storage %v", stored), func(t *testing.T) {
+			f := newFake(t)
+			f.set(func(r Request) *Outcome {
+				for _, b := range r.Blocks {
+					for _, n := range values(t, b) {
+						if n == 37 || n == 61 {
+							return &Outcome{Class: Permanent, Err: errFake}
+						}
+					}
+				}
+				return nil
+			})
+			s := setup(t, f)
+			if stored {
+				s.Storage = newDisk()
+			}
+			q := begin(t, s)
+			for i := range 10 {
+				require.NoError(t, bring(q, i*10, i*10+10))
+			}
+			eventually(t, "good rows are stored", func() bool { return f.count() == 98 })
+			end(t, q)
+			g, _ := s.DeadLetter.(*graves)
+			assert.Equal(t, []uint64{37, 61}, g.all())
+		})
+	}
+}
+
+func TestABlockOfBadRowsIsBuriedWithFewAttempts(t *testing.T) {
+	f := newFake(t)
+	var attempts atomic.Int32
+	f.set(func(Request) *Outcome {
+		attempts.Add(1)
+		return &Outcome{Class: Permanent, Err: errFake}
+	})
+	s := setup(t, f)
+	s.MaxRows = 5000
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 5000))
+	g, _ := s.DeadLetter.(*graves)
+	eventually(t, "all rows are buried", func() bool { return len(g.all()) == 5000 })
+	end(t, q)
+	assert.LessOrEqual(t, attempts.Load(), int32(maxDivisions+2))
+}
+
+func TestTooManyPartsMakesInsertsFewerAndLarger(t *testing.T) {
+	f := newFake(t)
+	var refusals atomic.Int32
+	f.set(func(Request) *Outcome {
+		if refusals.Add(1) <= 3 {
+			return &Outcome{Class: Throttle, Code: "252", Err: errFake}
+		}
+		return nil
+	})
+	s := setup(t, f)
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 100))
+	eventually(t, "the refused rows are stored", func() bool { return f.count() == 100 })
+	for i := 100; i < 1000; i += 10 {
+		require.NoError(t, bring(q, i, i+10))
+	}
+	end(t, q)
+	f.once(1000)
+	assert.Equal(t, 100, f.sizes[0])
+	assert.Greater(t, f.sizes[1], 700, "%v", f.sizes)
+}
+
+func TestWhatIsGivenUpIsBuried(t *testing.T) {
+	f := newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
+	s := setup(t, f)
+	s.Retry.MaxElapsedTime = 20 * time.Millisecond
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 10))
+	g, _ := s.DeadLetter.(*graves)
+	eventually(t, "the rows are buried", func() bool { return len(g.all()) == 10 })
+	end(t, q)
+}
+
+func TestShutdownBuriesWhatItCannotInsert(t *testing.T) {
+	f := newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
+	s := setup(t, f)
+	s.DrainTimeout = 50 * time.Millisecond
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 10))
+	end(t, q)
+	end(t, q)
+	g, _ := s.DeadLetter.(*graves)
+	assert.Len(t, g.all(), 10)
+	assert.ErrorIs(t, bring(q, 10, 20), ErrClosed)
+}
+
+func TestBlocksSpanFewDays(t *testing.T) {
+	f := newFake(t)
+	s := setup(t, f)
+	s.MaxDays = 10
+	s.Storage = newDisk()
+	var most atomic.Int32
+	f.set(func(r Request) *Outcome {
+		n := 0
+		for _, b := range r.Blocks {
+			n += b.Rows // each row is on a day of its own
+		}
+		if int32(n) > most.Load() {
+			most.Store(int32(n))
+		}
+		return nil
+	})
+	q := begin(t, s)
+	for i := range 20 {
+		c, err := q.Begin(context.Background(), 3)
+		require.NoError(t, err)
+		l := c.Lane("t", 0)
+		for j := range 3 {
+			b, _ := l.Builder().(*numbers)
+			b.n.Append64(uint64(i*3 + j))
+			b.block.Rows++
+			l.Added(int64(i*3+j) * secondsPerDay)
+		}
+		l.Unlock()
+		require.NoError(t, c.Finish(context.Background()))
+	}
+	eventually(t, "all rows are stored", func() bool { return f.count() == 60 })
+	end(t, q)
+	assert.LessOrEqual(t, most.Load(), int32(10))
+}

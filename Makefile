@@ -14,6 +14,7 @@ LDFLAGS := -s -w -X $(BUILDINFO).Version=$(VERSION) -X $(BUILDINFO).Commit=$(COM
 SOURCES := $(shell git ls-files -co --exclude-standard -- '*.go' go.mod go.sum '*.html' '*.css' '*.js' '*.sql' 'distributions/*.yaml' 'extension/*.yaml' | grep -v '^tests/')
 
 GATEWAY := bin/otelcol-avika
+FORMATTED := git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$|generated_'
 
 .PHONY: help
 help: ## Show the targets
@@ -62,11 +63,11 @@ generate: ## Regenerate what mdatagen and protoc-gen-go write
 
 .PHONY: fmt
 fmt: ## Format all Go files
-	$(TOOL) gofumpt -w $$(git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$')
+	$(TOOL) gofumpt -w $$($(FORMATTED))
 
 .PHONY: lint
 lint: ## Format, vet and staticcheck
-	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$|generated_')); \
+	@unformatted=$$($(TOOL) gofumpt -l $$($(FORMATTED))); \
 		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(TOOL) staticcheck ./...

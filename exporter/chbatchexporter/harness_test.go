@@ -103,13 +103,6 @@ func eventually(t testing.TB, want, statement string) {
 
 func settings() exporter.Settings { return exportertest.NewNopSettings(metadata.Type) }
 
-type host struct {
-	component.Host
-	extensions map[component.ID]component.Component
-}
-
-func (h host) GetExtensions() map[component.ID]component.Component { return h.extensions }
-
 func nopHost() component.Host { return componenttest.NewNopHost() }
 
 // start makes and starts the exporter of a signal, and shuts it down at the end of the test.

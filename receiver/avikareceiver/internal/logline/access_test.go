@@ -38,13 +38,17 @@ var accessLines = []struct {
 }{
 	{
 		"the agent's keys", `{"ts":"2026-01-02T03:04:05.678Z","req_id":"r","client":"192.0.2.1","xff":"198.51.100.1","method":"GET","path":"/a?b","status":200,"bytes":12,"rt":0.123,"uct":"0.001","uht":"0.1","urt":"0.12","upstream":"10.0.0.1:80","ustatus":"200","referer":"-","ua":"curl"}`, true,
-		said{map[Field]string{RequestID: "r", RemoteAddr: "192.0.2.1", ForwardedFor: "198.51.100.1", Method: "GET", URI: "/a?b", UpstreamConnectTime: "0.001",
-			UpstreamHeaderTime: "0.1", UpstreamResponseTime: "0.12", UpstreamAddr: "10.0.0.1:80", UpstreamStatus: "200", UserAgent: "curl"}, 200, 12, -1, 0.123, "2026-01-02T03:04:05.678Z", true},
+		said{map[Field]string{
+			RequestID: "r", RemoteAddr: "192.0.2.1", ForwardedFor: "198.51.100.1", Method: "GET", URI: "/a?b", UpstreamConnectTime: "0.001",
+			UpstreamHeaderTime: "0.1", UpstreamResponseTime: "0.12", UpstreamAddr: "10.0.0.1:80", UpstreamStatus: "200", UserAgent: "curl",
+		}, 200, 12, -1, 0.123, "2026-01-02T03:04:05.678Z", true},
 	},
 	{
 		"NGINX's names, numbers as strings", `{"msec":"1767323045.678","status":"404","body_bytes_sent":"7","bytes_sent":"90","request_time":"1.5","request":"POST /x y HTTP/2.0","http_host":"h","scheme":"https","upstream_cache_status":"HIT","trace_id":"t","span_id":"s","http_traceparent":"p"}`, true,
-		said{map[Field]string{Method: "POST", URI: "/x y", Protocol: "HTTP/2.0", Host: "h", Scheme: "https", CacheStatus: "HIT", TraceID: "t", SpanID: "s", Traceparent: "p"},
-			404, 7, 90, 1.5, "2026-01-02T03:04:05.678Z", true},
+		said{
+			map[Field]string{Method: "POST", URI: "/x y", Protocol: "HTTP/2.0", Host: "h", Scheme: "https", CacheStatus: "HIT", TraceID: "t", SpanID: "s", Traceparent: "p"},
+			404, 7, 90, 1.5, "2026-01-02T03:04:05.678Z", true,
+		},
 	},
 	{
 		"escapes of JSON and of NGINX", `{"ua":"a\"b\\c\/d\u00e9\ud83d\ude00\x22\n","path":"\ud800x\q"}`, true,
@@ -61,8 +65,10 @@ var accessLines = []struct {
 	{"no comma", `{"status":200 "bytes":1}`, false, said{map[Field]string{}, 200, -1, -1, -1, "", false}},
 	{"unbalanced", `{"a":[{"b":1}`, false, said{map[Field]string{}, 0, -1, -1, -1, "", false}},
 	{"numbers that cannot be", `{"status":-1,"bytes":-5,"sent":99999999999999999999,"rt":-0.1,"ts":"2026-13-01T00:00:00Z","msec":"9e99"}`, true, said{map[Field]string{}, 0, -1, -1, -1, "", false}},
-	{"numbers at the edge", `{"status":700,"bytes":9223372036854775807,"rt":1e3,"msec":9223372035.999999999}`, true,
-		said{map[Field]string{}, 700, 9223372036854775807, -1, 1000, "2262-04-11T23:47:15.999999999Z", true}},
+	{
+		"numbers at the edge", `{"status":700,"bytes":9223372036854775807,"rt":1e3,"msec":9223372035.999999999}`, true,
+		said{map[Field]string{}, 700, 9223372036854775807, -1, 1000, "2262-04-11T23:47:15.999999999Z", true},
+	},
 	{"a time without fraction gives way", `{"ts":"2026-01-02T03:04:05+01:00","msec":"1767323045.678"}`, true, said{map[Field]string{}, 0, -1, -1, -1, "2026-01-02T03:04:05.678Z", true}},
 	{"a time with fraction stays", `{"msec":"1767323045.678","ts":"2026-01-02T03:04:05+01:00"}`, true, said{map[Field]string{}, 0, -1, -1, -1, "2026-01-02T03:04:05.678Z", true}},
 	{
@@ -73,10 +79,14 @@ var accessLines = []struct {
 		"main, and pairs behind it", `::1 - - [02/Jan/2026:03:04:05 +0000] "-" 400 0 "-" "-" "198.51.100.1" rt=0.25 uct="0.1, -" junk request_id=abc host=`, true,
 		said{map[Field]string{RemoteAddr: "::1", ForwardedFor: "198.51.100.1", UpstreamConnectTime: "0.1, -", RequestID: "abc"}, 400, 0, -1, 0.25, "2026-01-02T03:04:05Z", false},
 	},
-	{"a request that is none", `192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "\x16\x03\x01" 400 150 "-" "-"`, true,
-		said{map[Field]string{RemoteAddr: "192.0.2.1"}, 400, 150, -1, -1, "2026-01-02T03:04:05Z", false}},
-	{"a user with spaces and brackets", `192.0.2.1 - a [b] c [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.0" 401 5`, true,
-		said{map[Field]string{RemoteAddr: "192.0.2.1", Method: "GET", URI: "/", Protocol: "HTTP/1.0"}, 401, 5, -1, -1, "", false}},
+	{
+		"a request that is none", `192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "\x16\x03\x01" 400 150 "-" "-"`, true,
+		said{map[Field]string{RemoteAddr: "192.0.2.1"}, 400, 150, -1, -1, "2026-01-02T03:04:05Z", false},
+	},
+	{
+		"a user with spaces and brackets", `192.0.2.1 - a [b] c [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.0" 401 5`, true,
+		said{map[Field]string{RemoteAddr: "192.0.2.1", Method: "GET", URI: "/", Protocol: "HTTP/1.0"}, 401, 5, -1, -1, "", false},
+	},
 	{"text", "hello", false, said{map[Field]string{}, 0, -1, -1, -1, "", false}},
 	{"nothing", "", false, said{map[Field]string{}, 0, -1, -1, -1, "", false}},
 	{"a status that is none", `192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.0" x 5`, false, said{map[Field]string{}, 0, -1, -1, -1, "", false}},

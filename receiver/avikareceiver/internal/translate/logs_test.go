@@ -145,8 +145,10 @@ func TestCombinedLine(t *testing.T) {
 	require.Equal(t, "2026-01-02T03:04:05Z", record.Timestamp().AsTime().Format(time.RFC3339Nano), "the line's time, when the agent could not parse it")
 
 	want["nginx.request.time"] = 0.0
-	record = one(t, &agentv1.LogEntry{Timestamp: testQueued + 1, LogType: "access", Content: line, RemoteAddr: "192.0.2.1", RequestMethod: "GET", RequestUri: "/a",
-		Status: 200, BodyBytesSent: 512, Referer: "http://r/", UserAgent: "Mozilla"})
+	record = one(t, &agentv1.LogEntry{
+		Timestamp: testQueued + 1, LogType: "access", Content: line, RemoteAddr: "192.0.2.1", RequestMethod: "GET", RequestUri: "/a",
+		Status: 200, BodyBytesSent: 512, Referer: "http://r/", UserAgent: "Mozilla",
+	})
 	require.Equal(t, want, record.Attributes().AsRaw())
 	require.Equal(t, pcommon.Timestamp((testQueued+1)*1e9), record.Timestamp(), "the agent's time, when the line's is no finer")
 }
@@ -195,7 +197,8 @@ func TestUnparsedLinesAreKept(t *testing.T) {
 		event, body string
 		severity    plog.SeverityNumber
 	}{
-		{nginxsemconv.EventAccess, "what?", plog.SeverityNumberWarn}, {nginxsemconv.EventError, "who?", plog.SeverityNumberError},
+		{nginxsemconv.EventAccess, "what?", plog.SeverityNumberWarn},
+		{nginxsemconv.EventError, "who?", plog.SeverityNumberError},
 		{nginxsemconv.EventAccess, `{"status":200`, plog.SeverityNumberWarn},
 	} {
 		record := records.At(i)

@@ -29,6 +29,7 @@ build: $(GATEWAY) bin/agentsim bin/localstack bin/quickstart ## Build the gatewa
 
 $(GATEWAY): builder-config.yaml $(SOURCES)
 	@echo "building $@ (some minutes the first time)"
+	@mkdir -p $(@D)
 	@$(TOOL) builder --config builder-config.yaml --ldflags '$(LDFLAGS)' --gcflags '' >bin/builder.log 2>&1 || { cat bin/builder.log; exit 1; }
 	@mv bin/dist/otelcol-avika $@
 

@@ -48,8 +48,9 @@ func StartNGINX(ctx context.Context, opts NGINXOptions) (*NGINX, error) {
 	}
 	n.server = server{
 		spec: Spec{
-			Name: "NGINX", LogFile: filepath.Join(dir, "logs", "nginx.out"), StopSignal: syscall.SIGQUIT,
-			// SIGTERM, for NGINX's master must be alive to end its workers.
+			Name: "NGINX", LogFile: filepath.Join(dir, "logs", "nginx.out"), // Not SIGQUIT, which waits for clients that keep their connections.
+			StopSignal: syscall.SIGTERM,
+			// NGINX's master must be alive to end its workers.
 			DeathSignal: syscall.SIGTERM,
 			Args:        []string{binary, "-p", dir, "-c", n.ConfigFile(), "-e", filepath.Join(dir, "logs", "error.log"), "-g", "daemon off;"},
 		},

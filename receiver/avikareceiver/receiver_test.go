@@ -8,9 +8,16 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -21,21 +28,32 @@ import (
 
 // rig is a receiver on a socket of its own, with sinks behind it.
 type rig struct {
-	t        *testing.T
-	config   *Config
-	settings receiver.Settings
-	host     component.Host
-	logs     consumertest.LogsSink
-	metrics  consumertest.MetricsSink
-	traces   consumertest.TracesSink
+	t         *testing.T
+	config    *Config
+	settings  receiver.Settings
+	telemetry *componenttest.Telemetry
+	log       *observer.ObservedLogs
+	host      component.Host
+	logs      consumertest.LogsSink
+	metrics   consumertest.MetricsSink
+	traces    consumertest.TracesSink
+	// consume, when set, is asked before the logs reach their sink.
+	consume  func(ctx context.Context, logs plog.Logs) error
 	parts    []component.Component
 	receiver *avikaReceiver
 }
 
 func newRig(t *testing.T, change ...func(*Config)) *rig {
-	g := &rig{t: t, config: createDefaultConfig().(*Config), settings: receivertest.NewNopSettings(metadata.Type), host: componenttest.NewNopHost()}
+	g := &rig{t: t, config: createDefaultConfig().(*Config), host: componenttest.NewNopHost(), telemetry: componenttest.NewTelemetry()}
+	g.settings = receivertest.NewNopSettings(metadata.Type)
+	g.settings.TelemetrySettings = g.telemetry.NewTelemetrySettings()
+	var core zapcore.Core
+	core, g.log = observer.New(zap.InfoLevel)
+	g.settings.Logger = zap.New(core)
 	g.config.NetAddr.Endpoint = "127.0.0.1:0"
 	g.config.Batch.Timeout = 5 * time.Millisecond
+	g.config.Retry.InitialInterval = time.Millisecond
+	g.config.Retry.MaxInterval = 5 * time.Millisecond
 	for _, f := range change {
 		f(g.config)
 	}
@@ -43,14 +61,21 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 }
 
 func startRig(t *testing.T, change ...func(*Config)) *rig {
-	g := newRig(t, change...)
-	g.start()
-	return g
+	return newRig(t, change...).start()
 }
 
-func (g *rig) start() {
+func (g *rig) start() *rig {
 	factory, ctx := NewFactory(), context.Background()
-	logs, err := factory.CreateLogs(ctx, g.settings, g.config, &g.logs)
+	next, err := consumer.NewLogs(func(ctx context.Context, logs plog.Logs) error {
+		if g.consume != nil {
+			if err := g.consume(ctx, logs); err != nil {
+				return err
+			}
+		}
+		return g.logs.ConsumeLogs(ctx, logs)
+	})
+	require.NoError(g.t, err)
+	logs, err := factory.CreateLogs(ctx, g.settings, g.config, next)
 	require.NoError(g.t, err)
 	metrics, err := factory.CreateMetrics(ctx, g.settings, g.config, &g.metrics)
 	require.NoError(g.t, err)
@@ -62,12 +87,34 @@ func (g *rig) start() {
 		require.NoError(g.t, part.Start(ctx, g.host))
 	}
 	g.t.Cleanup(g.stop)
+	return g
 }
 
+// stop may be called twice, as the service may.
 func (g *rig) stop() {
 	for _, part := range g.parts {
 		require.NoError(g.t, part.Shutdown(context.Background()))
 	}
+}
+
+// counted returns the value of one of the receiver's counters, with attributes as pairs.
+func (g *rig) counted(name string, attributes ...string) int64 {
+	found, err := g.telemetry.GetMetric(name)
+	if err != nil {
+		return 0
+	}
+	var total int64
+	for _, point := range found.Data.(metricdata.Sum[int64]).DataPoints {
+		matches := true
+		for i := 0; i < len(attributes); i += 2 {
+			value, ok := point.Attributes.Value(attribute.Key(attributes[i]))
+			matches = matches && ok && value.AsString() == attributes[i+1]
+		}
+		if matches {
+			total += point.Value
+		}
+	}
+	return total
 }
 
 // dial opens a connection to the receiver and a stream on it.
@@ -79,6 +126,15 @@ func (g *rig) dial(options ...grpc.DialOption) agentv1.Commander_ConnectClient {
 	stream, err := agentv1.NewCommanderClient(connection).Connect(g.t.Context())
 	require.NoError(g.t, err)
 	return stream
+}
+
+// endOf waits for the end of a stream.
+func endOf(stream agentv1.Commander_ConnectClient) error {
+	for {
+		if _, err := stream.Recv(); err != nil {
+			return err
+		}
+	}
 }
 
 const testAgent = "web-01-10-0-2-15"

@@ -153,25 +153,29 @@ func (s *stream) serve() error {
 	}
 }
 
-// quietTime is how long an agent must be silent to count as having sent what was under way.
-const quietTime = 50 * time.Millisecond
+// While draining, an agent that is silent for quietTime counts as having sent what was under way. One that goes on sending is
+// heard for busyTime at most; one that is not read, because the pipeline is behind, for half of the time there is.
+const (
+	quietTime = 50 * time.Millisecond
+	busyTime  = time.Second
+)
 
-// drain keeps reading while messages arrive, for at most a quarter of the time that the shutdown has.
+// drain keeps reading what is under way and then ends the stream.
 func (s *stream) drain(done <-chan error) error {
-	deadline := time.After(s.receiver.config.ShutdownTimeout / 4)
+	start, limit := time.Now(), s.receiver.config.ShutdownTimeout/2
 	ticker := time.NewTicker(quietTime)
 	defer ticker.Stop()
 	for {
 		select {
 		case err := <-done:
 			return err
-		case <-ticker.C:
-			if time.Now().UnixNano()-s.received.Load() < int64(quietTime) {
+		case now := <-ticker.C:
+			elapsed, silent := now.Sub(start), now.UnixNano()-s.received.Load()
+			if elapsed < limit && (s.paused.Load() || elapsed < busyTime && silent < int64(quietTime)) {
 				continue
 			}
-		case <-deadline:
+			return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
 		}
-		return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
 	}
 }
 

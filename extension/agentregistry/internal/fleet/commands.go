@@ -68,7 +68,7 @@ func (f *Fleet) claimLoop(ctx context.Context) {
 		case <-f.wake.claim:
 		}
 		if err := f.claim(ctx); err != nil {
-			f.observe(ctx, err)
+			f.failed(ctx, "fetch commands", err)
 			pause(ctx, retry)
 			signal(f.wake.claim)
 		}

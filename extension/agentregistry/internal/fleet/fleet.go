@@ -6,6 +6,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -169,7 +170,7 @@ func (f *Fleet) DatabaseState() Database {
 	return f.database
 }
 
-// observe takes the outcome of a call of the store into the state. Only what says that the store is away counts.
+// observe takes the outcome of a sync into the state.
 func (f *Fleet) observe(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return // this gateway is stopping
@@ -179,20 +180,28 @@ func (f *Fleet) observe(ctx context.Context, err error) {
 		next = Database{State: Unavailable, Err: err}
 	}
 	f.mu.Lock()
-	previous := f.database.State
-	if previous == Connecting && err != nil && f.database.Err != nil {
-		next.State = Connecting
-	}
 	f.database.Err = err
-	changed := previous != next.State
+	changed := f.database.State != next.State
 	if changed {
-		next.Since = time.Now().Add(f.offset)
+		next.Since = f.now()
 		f.database = next
 	}
 	f.mu.Unlock()
 	if changed {
 		f.report(next)
 		f.hub.databaseChanged()
+	}
+}
+
+// failed takes the failure of anything else. That the store answers again is for a sync to say.
+func (f *Fleet) failed(ctx context.Context, what string, err error) {
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, store.ErrUnavailable):
+		f.observe(ctx, err)
+		signal(f.wake.sync)
+	default:
+		f.logger.Error("the registry could not "+what, zap.Error(err))
 	}
 }
 

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -417,4 +419,27 @@ func TestConcurrentUseOfASession(t *testing.T) {
 		eventually(t, one, fmt.Sprint("a", i), "offline", offline)
 		eventually(t, two, fmt.Sprint("a", i), "offline", offline)
 	}
+}
+
+// picky refuses one agent's facts, as a database may for a reason nobody thought of.
+type picky struct{ store.Store }
+
+func (p picky) SaveFacts(ctx context.Context, updates []store.FactsUpdate) error {
+	for i := range updates {
+		if updates[i].AgentID == "odd" {
+			return errors.New("invalid input")
+		}
+	}
+	return p.Store.SaveFacts(ctx, updates)
+}
+
+func TestOneAgentsOddFactsDoNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	backend := shared(t)
+	one, two := run(t, picky{backend}, quick("one")), run(t, backend, quick("two"))
+	beat(connect(t, one, "odd"), "1")
+	beat(connect(t, one, "even"), "1")
+	eventually(t, two, "even", "known", func(s State) bool { return s.Facts.AgentVersion == "1" })
+	eventually(t, two, "odd", "online", online)
+	require.Equal(t, Connected, one.DatabaseState().State)
 }

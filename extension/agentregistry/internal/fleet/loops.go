@@ -118,7 +118,7 @@ func (f *Fleet) untilNextSync() time.Duration {
 func (f *Fleet) flushLoop(ctx context.Context) {
 	every(ctx, f.settings.FlushInterval, func() {
 		if f.DatabaseState().State == Connected {
-			f.observe(ctx, f.flush(ctx))
+			f.failed(ctx, "share when agents were seen", f.flush(ctx))
 		}
 	})
 }
@@ -156,9 +156,9 @@ func (f *Fleet) sweepLoop(ctx context.Context) {
 		if f.DatabaseState().State != Connected {
 			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, f.settings.OperationTimeout)
+		call, cancel := context.WithTimeout(ctx, f.settings.OperationTimeout)
 		defer cancel()
-		f.observe(ctx, f.store.Sweep(ctx, f.settings.Policy))
+		f.failed(ctx, "sweep", f.store.Sweep(call, f.settings.Policy))
 	})
 }
 

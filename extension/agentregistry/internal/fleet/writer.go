@@ -32,7 +32,7 @@ func (f *Fleet) writeLoop(ctx context.Context) {
 			pause(ctx, gather)
 			continue
 		}
-		f.observe(ctx, err)
+		f.failed(ctx, "write what agents report", err)
 		if err != nil {
 			pause(ctx, retry)
 			signal(f.wake.write)
@@ -196,7 +196,10 @@ func (f *Fleet) writeFacts(ctx context.Context) error {
 		}
 		s.mu.Unlock()
 	}
-	return inBatches(ctx, updates, written, f.store.SaveFacts, f.writeConfirmations)
+	if err := inBatches(ctx, f, updates, written, f.store.SaveFacts); err != nil {
+		return err
+	}
+	return f.writeConfirmations(ctx)
 }
 
 func (f *Fleet) writeConfigs(ctx context.Context) error {
@@ -211,7 +214,7 @@ func (f *Fleet) writeConfigs(ctx context.Context) error {
 		}
 		s.mu.Unlock()
 	}
-	return inBatches(ctx, updates, written, f.store.SaveConfigs, nil)
+	return inBatches(ctx, f, updates, written, f.store.SaveConfigs)
 }
 
 // locked runs a change of the session under its lock.
@@ -229,22 +232,39 @@ func clearIf[T any](current, written *T) *T {
 	return current
 }
 
-// inBatches writes and then marks as written.
-func inBatches[T any](ctx context.Context, updates []T, written []func(), save func(context.Context, []T) error, after func(context.Context) error) error {
+// inBatches writes and then marks as written. What the store refuses for itself alone is left out, with a line in the log,
+// so that one agent's odd words never keep the others' from being written.
+func inBatches[T any](ctx context.Context, f *Fleet, updates []T, written []func(), save func(context.Context, []T) error) error {
 	for start := 0; start < len(updates); start += maxBatch {
 		end := min(start+maxBatch, len(updates))
-		if err := save(ctx, updates[start:end]); err != nil {
+		err := save(ctx, updates[start:end])
+		if refused(err) && end-start > 1 {
+			err = oneByOne(ctx, f, updates[start:end], save)
+		}
+		if err != nil && !refused(err) {
 			return err
 		}
+		f.failed(ctx, "write what an agent reports", err)
 		for _, done := range written[start:end] {
 			done()
 		}
 	}
-	if after == nil {
-		return nil
-	}
-	return after(ctx)
+	return nil
 }
+
+func oneByOne[T any](ctx context.Context, f *Fleet, updates []T, save func(context.Context, []T) error) error {
+	for i := range updates {
+		err := save(ctx, updates[i:i+1])
+		if err != nil && !refused(err) {
+			return err
+		}
+		f.failed(ctx, "write what an agent reports", err)
+	}
+	return nil
+}
+
+// refused says that a retry would fail too.
+func refused(err error) bool { return err != nil && !errors.Is(err, store.ErrUnavailable) }
 
 // writeConfirmations tells the store which agents came back with another version.
 func (f *Fleet) writeConfirmations(ctx context.Context) error {

@@ -1,0 +1,430 @@
+package avikareceiver
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configauth"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
+	"github.com/avika-ai/avika-collector/proto/agentv1"
+)
+
+// bystander is a well-behaved agent that must not notice what others do.
+func (g *rig) bystander() (check func()) {
+	stream := g.dial()
+	n := 0
+	return func() {
+		before := g.logs.LogRecordCount()
+		require.NoError(g.t, stream.Send(withID("bystander", numbered(99, n))))
+		n++
+		eventually(g.t, func() bool { return g.logs.LogRecordCount() > before })
+	}
+}
+
+// dialRaw opens a stream that sends bytes.
+func (g *rig) dialRaw(options ...grpc.CallOption) grpc.ClientStream {
+	connection, err := grpc.NewClient(g.receiver.address.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(g.t, err)
+	g.t.Cleanup(func() { _ = connection.Close() })
+	stream, err := connection.NewStream(g.t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+		agentv1.Commander_Connect_FullMethodName, append(options, grpc.ForceCodecV2(preEncoded{}))...)
+	require.NoError(g.t, err)
+	return stream
+}
+
+func endOfRaw(stream grpc.ClientStream) error {
+	for {
+		var ignored []byte
+		if err := stream.RecvMsg(&ignored); err != nil {
+			return err
+		}
+	}
+}
+
+func TestMalformedMessagesAreSkipped(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	check()
+	good := mustMarshal(numbered(0, 0))
+	heartbeat := mustMarshal(withID("web-0", heartbeatMessage(&agentv1.Heartbeat{Hostname: "h"})))
+	badUTF8 := protowire.AppendString(protowire.AppendTag(protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "web-0"), 3, protowire.BytesType), "\x0a\x01\xff")
+	stream := g.dialRaw()
+	for _, message := range [][]byte{
+		good, {0xff, 0xff}, good[:len(good)-3], append(append([]byte{}, good...), 0xff, 0xff, 0x01), heartbeat[:len(heartbeat)-1], badUTF8,
+		mustMarshal(numbered(0, 1)),
+	} {
+		require.NoError(t, stream.SendMsg(message))
+	}
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 3 })
+	check()
+	eventually(t, func() bool { return g.counted("otelcol_receiver_avika_messages_refused", "reason", refusedMalformed) == 5 })
+}
+
+func TestStreamOfGarbageIsClosed(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	random := rand.New(rand.NewPCG(1, 2))
+	stream := g.dialRaw()
+	for range 10 * maxMalformed {
+		garbage := make([]byte, 1+random.IntN(2000))
+		for i := range garbage {
+			garbage[i] = byte(random.Uint32()) | 0x80
+		}
+		if stream.SendMsg(garbage) != nil {
+			break
+		}
+	}
+	require.Equal(t, codes.InvalidArgument, status.Code(endOfRaw(stream)))
+	check()
+	require.EqualValues(t, maxMalformed+1, g.counted("otelcol_receiver_avika_messages_refused", "reason", refusedMalformed))
+	require.Equal(t, 1, g.log.FilterMessageSnippet("Refused a message").Len(), "logged once")
+}
+
+func TestMessageThatIsTooLarge(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	line := strings.Repeat("x", 3<<20)
+	stream := g.dial()
+	require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{LogType: "access", Content: line})))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
+	body := g.logs.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().Str()
+	require.Len(t, body, len(line), "a line of 3 MiB is kept whole")
+
+	_ = stream.Send(logMessage(&agentv1.LogEntry{LogType: "access", Content: strings.Repeat("x", 4<<20)}))
+	require.Equal(t, codes.ResourceExhausted, status.Code(endOf(stream)))
+	check()
+	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedSize))
+	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_limits_reached", "limit", "max_recv_msg_size_mib"))
+}
+
+func TestStrangeValues(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	stream := g.dial()
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	entries := []*agentv1.LogEntry{
+		{Timestamp: math.MaxInt64, Status: math.MinInt32, BodyBytesSent: math.MinInt64, RequestTime: nan, RequestMethod: "GET"},
+		{Timestamp: math.MinInt64, Status: math.MaxInt32, BodyBytesSent: math.MaxInt64, RequestTime: inf, RequestMethod: "\x00\x1b[2J", RequestUri: "\x00"},
+		{Status: 0, RequestMethod: "GET"}, {Status: 9, RequestMethod: "GET"}, {Status: 700, RequestMethod: "GET"},
+		{LogType: "access", Content: `{"msec":"99999999999999999999.1","status":1e99,"rt":NaN}`},
+		{LogType: "error", Content: "2026/01/02 03:04:05 [error] 99999999999999999999#-1: *x \x1b]0;pwned\x07"},
+		{}, {LogType: strings.Repeat("t", 1000), Content: "\x00"},
+	}
+	for _, entry := range entries {
+		require.NoError(t, stream.Send(logMessage(entry)))
+	}
+	require.NoError(t, stream.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: math.MinInt64, System: &agentv1.SystemMetrics{CpuUsagePercent: nan, MemoryTotalBytes: math.MaxUint64}})))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == len(entries) && g.metrics.DataPointCount() > 0 })
+	check()
+	require.Positive(t, g.counted("otelcol_receiver_avika_values_refused"))
+	require.NoError(t, stream.CloseSend())
+	require.ErrorContains(t, endOf(stream), "EOF")
+}
+
+func TestAMillionLabelsOnTheWire(t *testing.T) {
+	g := startRig(t, func(c *Config) { c.MaxRecvMsgSizeMiB = 64 })
+	check := g.bystander()
+	labels := make(map[string]string, 1_000_000)
+	for i := range 1_000_000 {
+		labels[fmt.Sprint(i)] = "x"
+	}
+	stream := g.dial()
+	require.NoError(t, stream.Send(heartbeatMessage(&agentv1.Heartbeat{Labels: labels})))
+	require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{Status: 200})))
+	check()
+	require.Eventually(t, func() bool { return g.counted("otelcol_receiver_avika_limits_reached", "limit", "labels") == 1 }, time.Minute, 10*time.Millisecond)
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 2 })
+	for _, logs := range g.logs.AllLogs() {
+		require.LessOrEqual(t, logs.ResourceLogs().At(0).Resource().Attributes().Len(), 3+64)
+	}
+}
+
+func TestCompressedMessages(t *testing.T) {
+	g := startRig(t)
+	stream := g.dialRaw(grpc.UseCompressor(gzip.Name))
+	for n := range 100 {
+		require.NoError(t, stream.SendMsg(mustMarshal(numbered(0, n))))
+	}
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 100 })
+	g.requireAllOnce(1, 100)
+}
+
+func TestHTTP1AndOtherMistakes(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	check()
+	address := g.receiver.address.String()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
+	require.NoError(t, err)
+	if response, err := http.DefaultClient.Do(request); err == nil { // HTTP/1 is not answered with a page
+		require.NotEqual(t, http.StatusOK, response.StatusCode)
+		_ = response.Body.Close()
+	}
+	_, err = tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", address, &tls.Config{InsecureSkipVerify: true})
+	require.Error(t, err, "TLS to a plaintext port")
+
+	for _, garbage := range []string{"", "\x00", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + strings.Repeat("\xff", 100), strings.Repeat("A", 1<<20)} {
+		connection, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		_, _ = connection.Write([]byte(garbage))
+		require.NoError(t, connection.Close())
+	}
+	half := g.dialRaw()
+	require.NoError(t, half.CloseSend(), "a stream that sends nothing")
+	require.ErrorContains(t, endOfRaw(half), "EOF")
+	check()
+}
+
+func TestTenThousandConnectsAtOnce(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	check()
+	const connects, atOnce = 10_000, 500
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range connects {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			connection, err := (&net.Dialer{Timeout: 30 * time.Second}).Dial("tcp", g.receiver.address.String())
+			if err != nil {
+				t.Errorf("connect %d: %v", i, err)
+				return
+			}
+			if i%2 == 0 {
+				_, _ = connection.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
+			}
+			_ = connection.Close()
+		})
+	}
+	wg.Wait()
+	check()
+}
+
+// certificates are a CA, and a server's and a client's key pair, in files.
+type certificates struct {
+	dir    string
+	pool   *x509.CertPool
+	client tls.Certificate
+}
+
+func newCertificates(t *testing.T) certificates {
+	t.Helper()
+	c := certificates{dir: t.TempDir(), pool: x509.NewCertPool()}
+	caKey, ca := c.create(t, "ca", nil, nil)
+	c.pool.AddCert(ca)
+	c.create(t, "server", ca, caKey)
+	c.create(t, "client", ca, caKey)
+	var err error
+	c.client, err = tls.LoadX509KeyPair(c.file("client.pem"), c.file("client.key"))
+	require.NoError(t, err)
+	return c
+}
+
+func (c *certificates) file(name string) string { return filepath.Join(c.dir, name) }
+
+func (c *certificates) create(t *testing.T, name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*ecdsa.PrivateKey, *x509.Certificate) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: parent == nil, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if parent == nil {
+		parent, parentKey = template, key
+	}
+	der, err := x509.CreateCertificate(crand.Reader, template, parent, &key.PublicKey, parentKey)
+	require.NoError(t, err)
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(c.file(name+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(c.file(name+".key"), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600))
+	certificate, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return key, certificate
+}
+
+func TestTLSAndMTLS(t *testing.T) {
+	certs := newCertificates(t)
+	id := component.MustNewID("agent_registry")
+	for name, test := range map[string]struct {
+		clientCA       string
+		client         *tls.Config
+		authentication agentsession.Authentication
+	}{
+		"tls":                         {"", &tls.Config{RootCAs: certs.pool}, agentsession.AuthenticationNone},
+		"mtls":                        {certs.file("ca.pem"), &tls.Config{RootCAs: certs.pool, Certificates: []tls.Certificate{certs.client}}, agentsession.AuthenticationMTLS},
+		"mtls without a certificate":  {certs.file("ca.pem"), &tls.Config{RootCAs: certs.pool}, ""},
+		"tls with an unknown CA":      {"", &tls.Config{RootCAs: x509.NewCertPool()}, ""},
+		"plaintext where TLS is used": {"", nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := &registryDouble{}
+			g := newRig(t, func(c *Config) {
+				settings := configtls.NewDefaultServerConfig()
+				settings.CertFile, settings.KeyFile, settings.ClientCAFile = certs.file("server.pem"), certs.file("server.key"), test.clientCA
+				c.TLS = configoptional.Some(settings)
+				c.Registry = &id
+			})
+			g.host = hostWith{id: registry}
+			g.start()
+			transport := insecure.NewCredentials()
+			if test.client != nil {
+				transport = credentials.NewTLS(test.client)
+			}
+			connection, err := grpc.NewClient(g.receiver.address.String(), grpc.WithTransportCredentials(transport))
+			require.NoError(t, err)
+			defer connection.Close()
+			stream, err := agentv1.NewCommanderClient(connection).Connect(t.Context())
+			if test.authentication == "" {
+				if err == nil {
+					err = endOf(stream)
+				}
+				require.Equal(t, codes.Unavailable, status.Code(err))
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{Status: 200})))
+			eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
+			require.Equal(t, test.authentication, registry.peers[0].Authentication)
+		})
+	}
+}
+
+type authDouble struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func (authDouble) Authenticate(ctx context.Context, sources map[string][]string) (context.Context, error) {
+	if len(sources["authorization"]) == 0 {
+		return ctx, errors.New("no token")
+	}
+	info := client.FromContext(ctx)
+	info.Auth = authData{}
+	return client.NewContext(ctx, info), nil
+}
+
+type authData struct{}
+
+func (authData) GetAttribute(string) any     { return "tenant" }
+func (authData) GetAttributeNames() []string { return []string{"subject"} }
+
+func TestCollectorsAuthenticator(t *testing.T) {
+	authID, registryID := component.MustNewID("auth"), component.MustNewID("agent_registry")
+	registry := &registryDouble{}
+	g := newRig(t, func(c *Config) {
+		c.Auth = configoptional.Some(configauth.Config{AuthenticatorID: authID})
+		c.IncludeMetadata = true
+		c.Registry = &registryID
+	})
+	g.host = hostWith{authID: authDouble{}, registryID: registry}
+	var seen client.Info
+	g.consume = func(ctx context.Context, _ plog.Logs) error { seen = client.FromContext(ctx); return nil }
+	g.start()
+
+	err := endOf(g.dial())
+	require.Equal(t, codes.Unauthenticated, status.Code(err))
+	require.ErrorContains(t, err, "no token")
+	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedAuth))
+
+	stream := g.dialSigned([]string{"authorization", "Bearer x"})
+	require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{Status: 200})))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
+	require.Equal(t, agentsession.AuthenticationExtension, registry.peers[0].Authentication)
+	require.Equal(t, "tenant", seen.Auth.GetAttribute("subject"))
+	require.Equal(t, []string{"Bearer x"}, seen.Metadata.Get("authorization"))
+	require.NotNil(t, seen.Addr)
+}
+
+// The registry's services share the port, and the protection.
+func TestOtherServicesAreProtectedToo(t *testing.T) {
+	id := component.MustNewID("agent_registry")
+	g := newRig(t, func(c *Config) { c.PSK.Keys = testKey; c.Registry = &id })
+	g.host = hostWith{id: &listingRegistry{}}
+	g.start()
+	connection, err := grpc.NewClient(g.receiver.address.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	defer connection.Close()
+	service := agentv1.NewAgentServiceClient(connection)
+	_, err = service.ListAgents(t.Context(), &agentv1.ListAgentsRequest{})
+	require.Equal(t, codes.Unauthenticated, status.Code(err))
+	ctx := metadata.AppendToOutgoingContext(t.Context(), signedMetadata(testKey, "tool", "h", time.Now())...)
+	answer, err := service.ListAgents(ctx, &agentv1.ListAgentsRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "v", answer.GetSystemVersion())
+}
+
+type listingRegistry struct {
+	registryDouble
+	agentv1.UnimplementedAgentServiceServer
+}
+
+func (r *listingRegistry) RegisterServices(server grpc.ServiceRegistrar) {
+	agentv1.RegisterAgentServiceServer(server, r)
+}
+
+func (*listingRegistry) ListAgents(context.Context, *agentv1.ListAgentsRequest) (*agentv1.ListAgentsResponse, error) {
+	return &agentv1.ListAgentsResponse{SystemVersion: "v"}, nil
+}
+
+// FuzzStream feeds messages to a stream's decoder without a network.
+func FuzzStream(f *testing.F) {
+	f.Add(mustMarshal(numbered(0, 0)))
+	f.Add(mustMarshal(heartbeatMessage(&agentv1.Heartbeat{Hostname: "h", Labels: map[string]string{"a": "b"}})))
+	f.Add(mustMarshal(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 1, System: &agentv1.SystemMetrics{}})))
+	f.Add(append(mustMarshal(numbered(0, 0)), 0xff))
+	g := newRig(&testing.T{}, func(c *Config) { c.Batch.Timeout = time.Hour; c.Limits.PendingBytes = math.MaxInt })
+	set := g.settings
+	r, err := newReceiver(g.config, set)
+	require.NoError(f, err)
+	r.translation.Logs, r.translation.Metrics, r.translation.Labels = true, true, 64
+	f.Cleanup(func() { require.NoError(f, r.shutdown(context.Background())) })
+	f.Fuzz(func(_ *testing.T, message []byte) {
+		s := &stream{receiver: r}
+		s.outlet = newOutlet(r, context.Background(), &s.paused)
+		_ = s.receive(message)
+		if s.outlet.timer != nil {
+			s.outlet.timer.Stop()
+		}
+		r.pending.release(s.outlet.pending.reserved)
+	})
+}

@@ -84,14 +84,18 @@ func TestMalformedMessagesAreSkipped(t *testing.T) {
 	badUTF8 := protowire.AppendString(protowire.AppendTag(protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "web-0"), 3, protowire.BytesType), "\x0a\x01\xff")
 	stream := g.dialRaw()
 	for _, message := range [][]byte{
-		good, {0xff, 0xff}, good[:len(good)-3], append(append([]byte{}, good...), 0xff, 0xff, 0x01), heartbeat[:len(heartbeat)-1], badUTF8,
+		good,
+		{0xff, 0xff},
+		good[:len(good)-3], append(append([]byte{}, good...), 0xff, 0xff, 0x01), heartbeat[:len(heartbeat)-1], badUTF8,
 		mustMarshal(numbered(0, 1)),
 	} {
 		require.NoError(t, stream.SendMsg(message))
 	}
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 3 })
 	check()
-	eventually(t, func() bool { return g.counted("otelcol_receiver_avika_messages_refused", "reason", refusedMalformed) == 5 })
+	eventually(t, func() bool {
+		return g.counted("otelcol_receiver_avika_messages_refused", "reason", refusedMalformed) == 5
+	})
 }
 
 func TestStreamOfGarbageIsClosed(t *testing.T) {
@@ -139,10 +143,13 @@ func TestStrangeValues(t *testing.T) {
 	entries := []*agentv1.LogEntry{
 		{Timestamp: math.MaxInt64, Status: math.MinInt32, BodyBytesSent: math.MinInt64, RequestTime: nan, RequestMethod: "GET"},
 		{Timestamp: math.MinInt64, Status: math.MaxInt32, BodyBytesSent: math.MaxInt64, RequestTime: inf, RequestMethod: "\x00\x1b[2J", RequestUri: "\x00"},
-		{Status: 0, RequestMethod: "GET"}, {Status: 9, RequestMethod: "GET"}, {Status: 700, RequestMethod: "GET"},
+		{Status: 0, RequestMethod: "GET"},
+		{Status: 9, RequestMethod: "GET"},
+		{Status: 700, RequestMethod: "GET"},
 		{LogType: "access", Content: `{"msec":"99999999999999999999.1","status":1e99,"rt":NaN}`},
 		{LogType: "error", Content: "2026/01/02 03:04:05 [error] 99999999999999999999#-1: *x \x1b]0;pwned\x07"},
-		{}, {LogType: strings.Repeat("t", 1000), Content: "\x00"},
+		{},
+		{LogType: strings.Repeat("t", 1000), Content: "\x00"},
 	}
 	for _, entry := range entries {
 		require.NoError(t, stream.Send(logMessage(entry)))

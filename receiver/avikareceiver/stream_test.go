@@ -165,12 +165,15 @@ func (s *sessionDouble) seen() []string {
 func (s *sessionDouble) Heartbeat(at time.Time, m *agentv1.Heartbeat) {
 	s.add("heartbeat %d %s %d", at.Unix(), m.GetHostname(), len(m.GetLabels()))
 }
+
 func (s *sessionDouble) Metrics(at time.Time, m *agentv1.NginxMetrics) {
 	s.add("metrics %d %d", at.Unix(), m.GetTotalRequests())
 }
+
 func (s *sessionDouble) State(at time.Time, m *agentv1.StateSnapshot) {
 	s.add("state %d %s", at.Unix(), m.GetConfigHash())
 }
+
 func (s *sessionDouble) CommandResult(m *agentv1.CommandResult)  { s.add("result %s", m.GetCommandId()) }
 func (s *sessionDouble) Commands() <-chan *agentv1.ServerCommand { return s.commands }
 func (s *sessionDouble) CommandSent(id string, err error)        { s.add("sent %s %v", id, err) }

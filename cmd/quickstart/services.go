@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/avika-ai/avika-collector/internal/localstack"
@@ -89,10 +90,13 @@ const fleetAgents = 10
 
 func fleetRate(rate float64) string { return strconv.FormatFloat(rate/fleetAgents, 'f', -1, 64) }
 
-// process starts a program of this project with a log of its own.
+// process starts a program of this project with a log of its own. When this one is killed it is killed too: without
+// ClickHouse, which is gone then, the gateway could only wait in vain to empty its queue.
 func (s *stack) process(name string, env []string, args ...string) (part, error) {
 	log := s.logFile(name)
-	p, err := localstack.StartProcess(localstack.Spec{Name: name, Args: args, Env: env, Dir: s.opts.data, LogFile: log})
+	p, err := localstack.StartProcess(localstack.Spec{
+		Name: name, Args: args, Env: env, Dir: s.opts.data, LogFile: log, DeathSignal: syscall.SIGKILL,
+	})
 	if err != nil {
 		return part{}, err
 	}

@@ -18,8 +18,8 @@ const rateWindow = 5
 
 // rowsQuery counts what the gateway inserts, not what materialized views derive from it.
 const rowsQuery = `SELECT sum(ifNull(total_rows, 0)) AS rows FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'
-	AND name NOT IN ('traffic_5min', 'geo_requests_hourly', 'otel_traces_trace_id_ts', 'gateway_metrics')
-	AND name NOT LIKE '.inner%'`
+	AND name NOT IN ('traffic_5min', 'geo_requests_hourly', 'otel_traces_trace_id_ts', 'gateway_metrics',
+	'avika_schema_versions') AND name NOT LIKE '.inner%'`
 
 // status asks the gateway and ClickHouse how it goes.
 type status struct {

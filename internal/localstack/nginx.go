@@ -48,11 +48,10 @@ func StartNGINX(ctx context.Context, opts NGINXOptions) (*NGINX, error) {
 	}
 	n.server = server{
 		spec: Spec{
-			Name: "NGINX", LogFile: filepath.Join(dir, "logs", "nginx.out"), // Not SIGQUIT, which waits for clients that keep their connections.
-			StopSignal: syscall.SIGTERM,
-			// NGINX's master must be alive to end its workers.
-			DeathSignal: syscall.SIGTERM,
-			Args:        []string{binary, "-p", dir, "-c", n.ConfigFile(), "-e", filepath.Join(dir, "logs", "error.log"), "-g", "daemon off;"},
+			// SIGTERM, also when this process dies: NGINX's master must be alive to end its workers. SIGQUIT would wait
+			// up to a minute for clients that connected and said nothing yet.
+			Name: "NGINX", LogFile: filepath.Join(dir, "logs", "nginx.out"), StopSignal: syscall.SIGTERM,
+			Args: []string{binary, "-p", dir, "-c", n.ConfigFile(), "-e", filepath.Join(dir, "logs", "error.log"), "-g", "daemon off;"},
 		},
 		ready:     func(ctx context.Context) error { return httpOK(ctx, opts.Ready) },
 		temporary: temporary, grace: stopGrace,

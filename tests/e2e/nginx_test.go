@@ -35,12 +35,13 @@ func TestProductionConfiguration(t *testing.T) {
 	ch := harness.StartClickHouse(t)
 	pg := harness.StartPostgres(t)
 	n := harness.StartNGINX(t, harness.FormatJSON)
-	g := harness.StartGateway(t, harness.GatewayOptions{
-		Config: harness.ConfigFile(t, "gateway"), ClickHouse: ch.Addr(), Postgres: pg.DSN(),
-	})
+	opts := harness.GatewayOptions{Config: harness.ConfigFile(t, "gateway"), ClickHouse: ch.Addr(), Postgres: pg.DSN()}
+	g := harness.StartGateway(t, opts)
 	agent := harness.TailNGINX(t, g.AgentAddr(), n)
 	requireFlow(t, ch, n, harness.FormatJSON)
 	requireOnline(t, g)
+	opts.ID = "gateway-2"
+	requireOnline(t, harness.StartGateway(t, opts)) // another replica knows who holds the agent
 	agent.Stop()
 	requireStatus(t, g, "offline")
 	g.Restart()

@@ -83,12 +83,15 @@ func (q *quickstart) left() (names []string) {
 	return names
 }
 
+// requireNothingLeft looks at ports too: a process that is ending has lost its command line before its sockets.
 func (q *quickstart) requireNothingLeft(t *testing.T) {
 	t.Helper()
-	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.Empty(c, q.left()) }, 30*time.Second, 100*time.Millisecond)
-	for i, port := range q.ports {
-		assert.False(t, localstack.PortInUse("127.0.0.1:"+strconv.Itoa(port)), quickstartPorts[i])
-	}
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Empty(c, q.left())
+		for i, port := range q.ports {
+			assert.False(c, localstack.PortInUse("127.0.0.1:"+strconv.Itoa(port)), quickstartPorts[i])
+		}
+	}, 10*time.Second, 100*time.Millisecond)
 }
 
 // TestQuickstartRunsStopsAndKeepsItsData is `make run`, Ctrl-C, and `make run` again.
@@ -155,4 +158,17 @@ func TestQuickstartNamesATakenPort(t *testing.T) {
 	require.Error(t, q.process.Err())
 	assert.Contains(t, q.said(), "port "+port+" (agents, gRPC) is in use: choose another with --agent-port")
 	assert.NotContains(t, q.said(), "starting ClickHouse")
+}
+
+// TestQuickstartUsesAnExistingClickHouse, and leaves it running.
+func TestQuickstartUsesAnExistingClickHouse(t *testing.T) {
+	ch := harness.StartClickHouse(t)
+	t.Setenv("CLICKHOUSE_ENDPOINT", ch.Addr())
+	t.Setenv("CLICKHOUSE_DATABASE", "elsewhere")
+	q := startQuickstart(t, t.TempDir(), harness.Ports(t, len(quickstartPorts)))
+	q.waitStatus(t)
+	assert.Contains(t, q.said(), "using ClickHouse at "+ch.Addr())
+	require.NoError(t, q.process.Stop(time.Minute))
+	q.requireNothingLeft(t)
+	assert.NotZero(t, ch.Uint(t, "SELECT count() FROM elsewhere.access_logs"))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -32,6 +33,8 @@ type GatewayOptions struct {
 	StateDir string
 	// ID is GATEWAY_ID; default "gateway-1".
 	ID string
+	// NoOTLP: the configuration, unlike the shipped ones, has no OTLP receiver to wait for.
+	NoOTLP bool
 	// Env are further settings, "NAME=value"; they win.
 	Env []string
 }
@@ -41,6 +44,7 @@ type Gateway struct {
 	t       testing.TB
 	spec    localstack.Spec
 	process *localstack.Process
+	noOTLP  bool
 
 	agentPort, httpPort, metricsPort, otlpGRPCPort, otlpHTTPPort, healthPort int
 
@@ -62,7 +66,7 @@ func NewGateway(t testing.TB, opts GatewayOptions) *Gateway {
 	ports := Ports(t, 6)
 	g := &Gateway{
 		t: t, agentPort: ports[0], httpPort: ports[1], metricsPort: ports[2], otlpGRPCPort: ports[3],
-		otlpHTTPPort: ports[4], healthPort: ports[5], StateDir: opts.StateDir,
+		otlpHTTPPort: ports[4], healthPort: ports[5], StateDir: opts.StateDir, noOTLP: opts.NoOTLP,
 	}
 	if g.StateDir == "" {
 		g.StateDir = tempDir(t)
@@ -110,18 +114,32 @@ func (g *Gateway) Launch() {
 	g.process = p
 }
 
-// WaitReady waits until /ready answers 200.
+// WaitReady waits until /ready answers 200 and agents and OTLP senders can connect.
 func (g *Gateway) WaitReady() {
 	g.t.Helper()
 	require.Eventually(g.t, func() bool {
-		select {
-		case <-g.process.Done():
+		if !g.Running() {
 			g.t.Fatalf("the gateway ended before it was ready: %v", g.process.Err())
-		default:
 		}
 		code, _, err := fetch(g.URL("/ready"))
-		return err == nil && code == http.StatusOK
+		return err == nil && code == http.StatusOK && g.listens()
 	}, startTimeout, Tick, "the gateway is not ready")
+}
+
+// listens tells whether receivers accept connections.
+func (g *Gateway) listens() bool {
+	ports := []int{g.agentPort}
+	if !g.noOTLP {
+		ports = append(ports, g.otlpGRPCPort, g.otlpHTTPPort)
+	}
+	for _, port := range ports {
+		conn, err := net.DialTimeout("tcp", localAddr(port), time.Second)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+	}
+	return true
 }
 
 // Stop ends the gateway gracefully and requires that it ends without an error.

@@ -2,8 +2,11 @@ package avikareceiver
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +29,54 @@ func BenchmarkReceive(b *testing.B) {
 		b.Run("receiver/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, false), streams) })
 		b.Run("spans/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, true), streams) })
 	}
+}
+
+// BenchmarkFleet measures a fleet at a steady rate. An operation is ten seconds; cores is the CPU time of this process by wall
+// time, rss-MiB its memory at the end, and for heartbeats rss-KiB/stream what each stream added.
+func BenchmarkFleet(b *testing.B) {
+	const seconds = 10
+	for name, l := range map[string]load{
+		"agents=100/entries=1000":   {Streams: 100, Rate: 1000, Messages: 1000 * seconds},
+		"agents=10000/heartbeats=1": {Streams: 10_000, Rate: 1, Messages: seconds, Heartbeats: true},
+	} {
+		b.Run("floor/"+name, func(b *testing.B) { l.Address = startFloor(b); benchmarkFleet(b, l, seconds) })
+		b.Run("receiver/"+name, func(b *testing.B) { l.Address = startForBench(b, false); benchmarkFleet(b, l, seconds) })
+	}
+}
+
+func benchmarkFleet(b *testing.B, l load, seconds time.Duration) {
+	for b.Loop() {
+		before := residentKiB(b)
+		wait := l.start(b)
+		time.Sleep(seconds / 2 * time.Second)
+		start, cpu := time.Now(), cpuTime()
+		time.Sleep((seconds/2 - 1) * time.Second)
+		b.ReportMetric((cpuTime()-cpu).Seconds()/time.Since(start).Seconds(), "cores")
+		resident := residentKiB(b)
+		b.ReportMetric(resident/1024, "rss-MiB")
+		b.ReportMetric((resident-before)/float64(l.Streams), "rss-KiB/stream")
+		wait()
+	}
+}
+
+// residentKiB is the resident memory of this process.
+func residentKiB(b *testing.B) float64 {
+	b.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Skip("no /proc: ", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			var kib float64
+			if _, err := fmt.Sscanf(value, "%g kB", &kib); err != nil {
+				b.Fatal(err)
+			}
+			return kib
+		}
+	}
+	b.Fatal("no VmRSS")
+	return 0
 }
 
 func benchmarkLoad(b *testing.B, address string, streams int) {

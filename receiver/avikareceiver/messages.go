@@ -21,6 +21,8 @@ import (
 const (
 	// maxAgentID is longer than a host name and an address can be.
 	maxAgentID = 320
+	// maxReport is larger than any heartbeat, sample or snapshot; it bounds the work that a single one can make.
+	maxReport = 1 << 20
 	// maxMalformed is how many messages of a stream may make no sense before it is closed.
 	maxMalformed = 100
 )
@@ -148,11 +150,24 @@ func (s *stream) takenByTail() bool {
 	return s.session.TakeLog(&entry)
 }
 
+// decode reads a report with the generated code, or says why it is refused.
+func (s *stream) decode(report proto.Message) string {
+	switch {
+	case len(s.message.Payload) > maxReport:
+		s.receiver.telemetry.limit("report", "Refused a heartbeat, sample or snapshot of more than 1 MiB")
+		return refusedSize
+	case proto.Unmarshal(s.message.Payload, report) != nil:
+		return refusedMalformed
+	default:
+		return ""
+	}
+}
+
 func (s *stream) heartbeat() error {
 	s.now()
 	message := &agentv1.Heartbeat{}
-	if proto.Unmarshal(s.message.Payload, message) != nil {
-		return s.refuseMessage(refusedMalformed)
+	if reason := s.decode(message); reason != "" {
+		return s.refuseMessage(reason)
 	}
 	if s.agent.Heartbeat(s.message.Timestamp, message) > 0 {
 		s.receiver.telemetry.limit("labels", "Left out labels of an agent that has more than limits::labels")
@@ -166,8 +181,8 @@ func (s *stream) heartbeat() error {
 func (s *stream) metrics(size int) error {
 	now := s.now()
 	message := &agentv1.NginxMetrics{}
-	if proto.Unmarshal(s.message.Payload, message) != nil {
-		return s.refuseMessage(refusedMalformed)
+	if reason := s.decode(message); reason != "" {
+		return s.refuseMessage(reason)
 	}
 	if s.session != nil {
 		s.session.Metrics(time.Unix(s.message.Timestamp, 0), message)
@@ -178,8 +193,8 @@ func (s *stream) metrics(size int) error {
 func (s *stream) state() error {
 	s.now()
 	message := &agentv1.StateSnapshot{}
-	if proto.Unmarshal(s.message.Payload, message) != nil {
-		return s.refuseMessage(refusedMalformed)
+	if reason := s.decode(message); reason != "" {
+		return s.refuseMessage(reason)
 	}
 	if s.session != nil {
 		s.session.State(time.Unix(s.message.Timestamp, 0), message)
@@ -190,8 +205,8 @@ func (s *stream) state() error {
 func (s *stream) commandResult() error {
 	s.now()
 	message := &agentv1.CommandResult{}
-	if proto.Unmarshal(s.message.Payload, message) != nil {
-		return s.refuseMessage(refusedMalformed)
+	if reason := s.decode(message); reason != "" {
+		return s.refuseMessage(reason)
 	}
 	if s.session != nil {
 		s.session.CommandResult(message)

@@ -155,3 +155,33 @@ func TestSlabAllocatesPerBatch(t *testing.T) {
 	})
 	require.LessOrEqual(t, allocations/n, 0.05)
 }
+
+// BenchmarkRecord compares a record with 22 attributes laid out in slabs with one that goes through pdata's functions.
+func BenchmarkRecord(b *testing.B) {
+	keys := make([]string, 22)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("attribute.%d", i)
+	}
+	for name, same := range map[string]bool{"slabs": true, "public functions": false} {
+		b.Run(name, func(b *testing.B) {
+			defer func(before bool) { sameLayout = before }(sameLayout)
+			sameLayout = same
+			const size = 250
+			var slab Slab
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += size {
+				records := make([]*LogRecord, size)
+				for n := range records {
+					records[n] = slab.Record()
+					slab.Open(len(keys))
+					for _, key := range keys {
+						slab.Put(key, slab.String(key))
+					}
+					records[n].Attributes = slab.Close()
+				}
+				logs := plog.NewLogs()
+				Logs(logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords(), records)
+			}
+		})
+	}
+}

@@ -22,6 +22,10 @@ var (
 	constants pdataslab.Slab
 	methods   = makeMethods("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", otherMethod)
 	statuses  = makeStatuses()
+	protocols = map[string]pdataslab.Value{
+		"HTTP/1.0": constants.String("1.0"), "HTTP/1.1": constants.String("1.1"), "HTTP/2.0": constants.String("2"), "HTTP/3.0": constants.String("3"),
+	}
+	schemeHTTP, schemeHTTPS = constants.String("http"), constants.String("https")
 )
 
 // maxKnownStatus bounds the statuses that have a value ready.
@@ -86,48 +90,4 @@ func (t *Translator) putStatus(code, failure int64) {
 		return
 	}
 	t.slab.Put("error.type", t.slab.String(strconv.FormatInt(code, 10)))
-}
-
-// upstreams remembers the last lists of upstreams, because an NGINX has few of them.
-type upstreams struct {
-	known [8]struct {
-		text  string
-		value pdataslab.Value
-		count int
-	}
-	next int
-}
-
-// maxKnownUpstreams bounds the length of a list that is remembered.
-const maxKnownUpstreams = 256
-
-// upstreamList returns the attempts of a list, and their number.
-func (t *Translator) upstreamList(list []byte) (pdataslab.Value, int) {
-	u := &t.upstreams
-	for i := range u.known {
-		if u.known[i].text == string(list) {
-			return u.known[i].value, u.known[i].count
-		}
-	}
-	if len(list) > maxKnownUpstreams {
-		return t.splitUpstreams(raw(t.slab.Copy(list)))
-	}
-	copied := t.slab.Copy(list)
-	value, n := t.splitUpstreams(raw(copied))
-	slot := &u.known[u.next%len(u.known)]
-	slot.text, slot.value, slot.count = copied, value, n
-	u.next++
-	return value, n
-}
-
-// splitUpstreams makes values that point into the list.
-func (t *Translator) splitUpstreams(list []byte) (pdataslab.Value, int) {
-	n := countAttempts(list)
-	value, elements := t.slab.Array(n)
-	for i := range elements {
-		var entry []byte
-		entry, list, _ = logline.NextAttempt(list)
-		elements[i] = t.slab.String(text(entry))
-	}
-	return value, n
 }

@@ -67,7 +67,8 @@ type Translator struct {
 	entry     wire.LogEntry
 	access    logline.Access
 	line      logline.Error
-	upstreams upstreams
+	upstreams memo
+	hosts     memo
 }
 
 // NewTranslator returns a translator for any stream with these settings.

@@ -78,3 +78,26 @@ func TestAccessRecordsBecomeTypedRows(t *testing.T) {
 			toString(labels), client_ip, toString(is_bot), trace_id, span_id, host, scheme, protocol, cache_status, x_forwarded_for, raw) AS x FROM `+
 			cfg.Database+`.access_logs WHERE request_id = '`+id(0)+`'`))
 }
+
+func TestClientsAreEnriched(t *testing.T) {
+	cfg := testConfig(t)
+	e := startLogs(t, cfg, settings(), nopHost())
+	ld := accessLogs(0, 2)
+	a := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(1).Attributes()
+	a.PutStr("user_agent.name", "from the record")
+	a.PutStr("geo.country_iso_code", "DE")
+	a.PutStr("geo.city_name", "Berlin")
+	a.PutDouble("geo.location.lat", 52.5)
+	require.NoError(t, e.ConsumeLogs(context.Background(), ld))
+	eventually(t, "2", "SELECT count() FROM "+cfg.Database+".access_logs")
+	require.Equal(t, "Chrome|126.0|Linux|Desktop|0|||0\nfrom the record||||0|DE|Berlin|52.5", mustQuery(t, `SELECT concatWithSeparator('|', browser_family, browser_version, os_family,
+		device_type, toString(is_bot), country_code, city, toString(latitude)) AS x FROM `+cfg.Database+`.access_logs ORDER BY timestamp`))
+	eventually(t, "1", "SELECT sum(request_count) FROM "+cfg.Database+".geo_requests_hourly WHERE country_code = 'DE' AND city = 'Berlin'")
+}
+
+func TestTheGatewayReportsItself(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.GatewayMetrics = GatewayMetricsConfig{Interval: 50 * time.Millisecond, GatewayID: "gw-1"}
+	startMetrics(t, cfg)
+	eventually(t, "1", "SELECT count() > 3 AND min(memory_mb) > 1 AND min(goroutines) > 1 AND any(gateway_id) = 'gw-1' AS x FROM "+cfg.Database+".gateway_metrics")
+}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/enrich"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
 )
@@ -20,24 +21,27 @@ type backend struct {
 	cfg *Config
 	log *zap.Logger
 
+	load *load
+
 	mu     sync.Mutex
 	users  int
 	in     *inserter
+	enrich *enrich.Enricher
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
 // start connects in the background when the first signal starts.
-func (b *backend) start(ctx context.Context) (*inserter, error) {
+func (b *backend) start(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.users == 0 {
 		if err := b.open(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	b.users++
-	return b.in, nil
+	return nil
 }
 
 // stop closes all connections when the last signal stops.
@@ -55,6 +59,9 @@ func (b *backend) stop() {
 	for _, e := range b.in.endpoints {
 		e.pool.Close()
 	}
+	if err := b.enrich.Close(); err != nil {
+		b.log.Warn("The GeoIP database could not be closed", zap.Error(err))
+	}
 }
 
 func (b *backend) open(ctx context.Context) error {
@@ -64,6 +71,10 @@ func (b *backend) open(ctx context.Context) error {
 		if tlsConfig, err = b.cfg.TLS.Get().LoadTLSConfig(ctx); err != nil {
 			return fmt.Errorf("load TLS configuration: %w", err)
 		}
+	}
+	var err error
+	if b.enrich, err = enrich.New(b.cfg.Enrich.UserAgent, b.cfg.Enrich.GeoIPDatabase); err != nil {
+		return err
 	}
 	b.in = b.newInserter(tlsConfig)
 	bg, cancel := context.WithCancel(context.Background())

@@ -51,7 +51,7 @@ var kinds = map[chconn.Code]kind{
 	8: stale, 10: stale, 16: stale, 47: stale, // a column is not there
 	44: stale, // a column that cannot be inserted into
 
-	43: mistyped, 53: mistyped, 70: mistyped, // ILLEGAL_TYPE_OF_ARGUMENT, TYPE_MISMATCH, CANNOT_CONVERT_TYPE
+	43: mistyped, 48: mistyped, 53: mistyped, 70: mistyped, // there is no conversion between the types
 
 	6: bad, 25: bad, 26: bad, 27: bad, 32: bad, 36: bad, 38: bad, 41: bad, 69: bad, 72: bad, 117: bad, 128: bad, 130: bad,
 	131: bad, 153: bad, 190: bad, 321: bad, 349: bad, 376: bad, 395: bad, 407: bad, 441: bad, 469: bad, 675: bad, 676: bad, 691: bad,

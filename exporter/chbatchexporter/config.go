@@ -57,6 +57,10 @@ type Config struct {
 	DrainTimeout time.Duration `mapstructure:"drain_timeout"`
 	// DeadLetter keeps rows that ClickHouse rejects.
 	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
+	// Enrich fills columns of access_logs that NGINX has no value for.
+	Enrich EnrichConfig `mapstructure:"enrich"`
+	// GatewayMetrics are rows about this process; the metrics pipeline writes them.
+	GatewayMetrics GatewayMetricsConfig `mapstructure:"gateway_metrics"`
 
 	Schema SchemaConfig `mapstructure:",squash"`
 }
@@ -101,6 +105,22 @@ type DeadLetterConfig struct {
 	Replay bool `mapstructure:"replay"`
 }
 
+// EnrichConfig switches what is looked up. Attributes that a record brings (geo.*, user_agent.*) come first.
+type EnrichConfig struct {
+	// UserAgent fills browser, operating system, device and is_bot.
+	UserAgent bool `mapstructure:"user_agent"`
+	// GeoIPDatabase is the path of a MaxMind database of cities; nothing is looked up when it is not set.
+	GeoIPDatabase string `mapstructure:"geoip_database"`
+}
+
+// GatewayMetricsConfig says how gateway_metrics is written.
+type GatewayMetricsConfig struct {
+	// Interval between rows; 0 switches them off.
+	Interval time.Duration `mapstructure:"interval"`
+	// GatewayID names this process; default: the host name.
+	GatewayID string `mapstructure:"gateway_id"`
+}
+
 // SchemaConfig says how tables are made.
 type SchemaConfig struct {
 	// CreateSchema creates and migrates database and tables.
@@ -134,22 +154,24 @@ func createDefaultConfig() component.Config {
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.InitialInterval, retry.MaxInterval, retry.MaxElapsedTime = 500*time.Millisecond, 10*time.Second, 0
 	return &Config{
-		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: 30 * time.Second},
-		Retry:         retry,
-		Queue:         QueueConfig{NumConsumers: 4, QueueSize: 128 * mib, BlockOnOverflow: true},
-		Endpoints:     []string{"localhost:9000"},
-		Routing:       routingFailover,
-		Sharding:      ShardingConfig{By: shardByAgent, OnFailure: shardWait},
-		Database:      "nginx_analytics",
-		Username:      "default",
-		Compression:   nativeblock.LZ4,
-		MaxOpenConns:  20,
-		FlushInterval: 100 * time.Millisecond,
-		Logs:          SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
-		Traces:        SignalConfig{MaxRows: 20_000, MaxBytes: 32 * mib, QueueRows: 200_000},
-		Metrics:       SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
-		DrainTimeout:  10 * time.Second,
-		Schema:        SchemaConfig{CreateSchema: true, DeduplicationWindow: 10_000},
+		TimeoutConfig:  exporterhelper.TimeoutConfig{Timeout: 30 * time.Second},
+		Retry:          retry,
+		Queue:          QueueConfig{NumConsumers: 4, QueueSize: 128 * mib, BlockOnOverflow: true},
+		Endpoints:      []string{"localhost:9000"},
+		Routing:        routingFailover,
+		Sharding:       ShardingConfig{By: shardByAgent, OnFailure: shardWait},
+		Database:       "nginx_analytics",
+		Username:       "default",
+		Compression:    nativeblock.LZ4,
+		MaxOpenConns:   20,
+		FlushInterval:  100 * time.Millisecond,
+		Logs:           SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
+		Traces:         SignalConfig{MaxRows: 20_000, MaxBytes: 32 * mib, QueueRows: 200_000},
+		Metrics:        SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
+		DrainTimeout:   10 * time.Second,
+		Enrich:         EnrichConfig{UserAgent: true},
+		GatewayMetrics: GatewayMetricsConfig{Interval: 10 * time.Second},
+		Schema:         SchemaConfig{CreateSchema: true, DeduplicationWindow: 10_000},
 	}
 }
 
@@ -170,8 +192,9 @@ func (c *Config) Validate() error {
 
 func (c *Config) validateQueue() error {
 	var errs []error
-	for name, s := range map[string]SignalConfig{"logs": c.Logs, "traces": c.Traces, "metrics": c.Metrics} {
+	for i, s := range []SignalConfig{c.Logs, c.Traces, c.Metrics} {
 		if s.QueueRows < s.MaxRows {
+			name := []string{"logs", "traces", "metrics"}[i]
 			errs = append(errs, fmt.Errorf("%s.queue_rows %d is less than %s.max_rows %d", name, s.QueueRows, name, s.MaxRows))
 		}
 	}
@@ -227,6 +250,14 @@ func (c *ShardingConfig) Validate() error {
 func (c *DeadLetterConfig) Validate() error {
 	if c.Replay && c.Directory == "" {
 		return errors.New("replay needs a directory")
+	}
+	return nil
+}
+
+// Validate checks gateway metrics.
+func (c *GatewayMetricsConfig) Validate() error {
+	if c.Interval < 0 {
+		return fmt.Errorf("interval must not be negative, not %v", c.Interval)
 	}
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -145,7 +145,7 @@ func (e *endpoint) report(t *tableSet) {
 		}
 		if len(d.Retyped) > 0 {
 			e.log.Warn("A table has columns of other types: ClickHouse converts values where it can",
-				zap.String("table", name), zap.Strings("columns", d.Retyped))
+				zap.String("table", name), zap.Stringers("columns", d.Retyped))
 		}
 	}
 }
@@ -158,23 +158,23 @@ func (e *endpoint) forget(known *tableSet, k kind) {
 	e.tables.CompareAndSwap(known, nil)
 }
 
-// exclude leaves out the columns of a table whose types do not fit. It returns false when there are none left to try.
-func (e *endpoint) exclude(known *tableSet, table string, cause error) bool {
-	d := schema.Compare(known.columns[table], rows.Fields(table))
-	next := &tableSet{columns: known.columns, excluded: map[string]map[string]bool{}}
-	for t, cols := range known.excluded {
-		next.excluded[t] = cols
+// exclude leaves out the columns of a table that values cannot be converted to. It returns false when there is none.
+func (e *endpoint) exclude(ctx context.Context, known *tableSet, table string, cause error) bool {
+	next := &tableSet{columns: known.columns, excluded: maps.Clone(known.excluded)}
+	excluded := map[string]bool{}
+	var bad []schema.Retyped
+	for _, r := range schema.Compare(known.columns[table], rows.Fields(table)).Retyped {
+		if ok, err := r.Convertible(ctx, e); err == nil && !ok {
+			bad = append(bad, r)
+			excluded[r.Name] = true
+		}
 	}
-	if len(known.excluded[table]) > 0 || len(d.Retyped) == 0 {
+	if len(bad) == 0 || len(known.excluded[table]) == len(bad) {
 		return false
 	}
-	next.excluded[table] = map[string]bool{}
-	for _, r := range d.Retyped {
-		name, _, _ := strings.Cut(r, " ")
-		next.excluded[table][name] = true
-	}
+	next.excluded[table] = excluded
 	e.log.Error("Values cannot be converted to the types of a table's columns: they are not stored",
-		zap.String("table", table), zap.Strings("columns", d.Retyped), zap.Error(cause))
+		zap.String("table", table), zap.Stringers("columns", bad), zap.Error(cause))
 	e.tables.CompareAndSwap(known, next)
 	return true
 }

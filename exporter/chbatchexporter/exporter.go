@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pipeline"
@@ -29,6 +30,7 @@ type signalExporter struct {
 	observe *observer
 	router  *router
 	stopped bool
+	helpers []interface{ stop() }
 }
 
 // Capabilities implements consumer.
@@ -44,20 +46,40 @@ func (e *signalExporter) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	in, err := e.backend.start(ctx)
-	if err != nil {
+	if err := e.backend.start(ctx); err != nil {
 		return err
 	}
-	e.tb, e.observe = tb, newObserver(tb, e.signal)
+	e.tb, e.observe = tb, newObserver(tb, e.signal, e.backend.load)
 	e.router = newRouter(e.cfg)
-	q, err := blockqueue.Start(ctx, e.settings(in, client))
+	q, err := blockqueue.Start(ctx, e.settings(client))
 	if err != nil {
 		e.backend.stop()
 		tb.Shutdown()
 		return err
 	}
 	e.queue = q
+	if err := e.startHelpers(); err != nil {
+		return err
+	}
 	return e.observe.watch(e.queue, e.limits.QueueRows, e.cfg.Queue.QueueSize)
+}
+
+// startHelpers starts what brings rows of its own.
+func (e *signalExporter) startHelpers() error {
+	if e.cfg.DeadLetter.Replay {
+		r := &replayer{dir: e.cfg.DeadLetter.Directory, log: e.set.Logger, queue: e.queue, tables: tablesOf(e.signal)}
+		r.start()
+		e.helpers = append(e.helpers, r)
+	}
+	if e.signal == pipeline.SignalMetrics && e.cfg.GatewayMetrics.Interval > 0 {
+		s, err := newGatewaySampler(e.cfg.GatewayMetrics, e.backend.load, e.queue, e.set.Logger)
+		if err != nil {
+			return fmt.Errorf("gateway_metrics: %w", err)
+		}
+		s.start()
+		e.helpers = append(e.helpers, s)
+	}
+	return nil
 }
 
 // maxDays keeps an insert below ClickHouse's limit of 100 partitions.
@@ -66,7 +88,7 @@ const maxDays = 90
 // memoryBytes of a queue on disk stay in memory too.
 const memoryBytes = 64 * mib
 
-func (e *signalExporter) settings(in *inserter, client storage.Client) blockqueue.Settings {
+func (e *signalExporter) settings(client storage.Client) blockqueue.Settings {
 	cfg := e.cfg
 	return blockqueue.Settings{
 		Logger: e.set.Logger, MaxRows: e.limits.MaxRows, MaxBytes: e.limits.MaxBytes, MaxDays: maxDays,
@@ -74,11 +96,14 @@ func (e *signalExporter) settings(in *inserter, client storage.Client) blockqueu
 		MemoryBytes: min(memoryBytes, cfg.Queue.QueueSize), Block: cfg.Queue.BlockOnOverflow,
 		WaitForResult: cfg.Queue.WaitForResult, Workers: cfg.Queue.NumConsumers, Storage: client,
 		Compression: cfg.Compression, Retry: cfg.Retry, DrainTimeout: cfg.DrainTimeout,
-		NewBuilder: func(table string) rows.Builder { return rows.New(table, rows.Options{}) },
-		Inserter:   in, Observer: e.observe,
+		NewBuilder: e.newBuilder, Inserter: e.backend.in, Observer: e.observe,
 		DeadLetter: &deadLetters{dir: cfg.DeadLetter.Directory, log: e.set.Logger},
 		ShardName:  e.router.name, ShardIndex: e.router.index,
 	}
+}
+
+func (e *signalExporter) newBuilder(table string) rows.Builder {
+	return rows.New(table, rows.Options{Enrich: e.backend.enrich})
 }
 
 var (
@@ -108,6 +133,9 @@ func (e *signalExporter) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	e.stopped = true
+	for _, h := range e.helpers {
+		h.stop()
+	}
 	err := e.queue.Shutdown(ctx)
 	e.tb.Shutdown()
 	e.backend.stop()
@@ -121,13 +149,20 @@ func (e *signalExporter) begin(ctx context.Context, rows int) (*blockqueue.Call,
 		e.observe.refused(rows)
 		return nil, fmt.Errorf("ch_batch: %w", err)
 	}
+	e.backend.load.rows.Add(int64(rows))
 	return call, nil
 }
 
+// finish waits until the rows are as safe as configured. Rows that ClickHouse rejects and that are in the dead-letter
+// folder are safe; sending lost ones again is of no use.
 func (e *signalExporter) finish(ctx context.Context, call *blockqueue.Call, rows int) error {
-	if err := call.Finish(ctx); err != nil {
-		e.observe.refused(rows)
-		return fmt.Errorf("ch_batch: %w", err)
+	err := call.Finish(ctx)
+	switch {
+	case err == nil, errors.Is(err, blockqueue.ErrRejected):
+		return nil
+	case errors.Is(err, blockqueue.ErrLost):
+		return consumererror.NewPermanent(fmt.Errorf("ch_batch: %w", err))
 	}
-	return nil
+	e.observe.refused(rows)
+	return fmt.Errorf("ch_batch: %w", err)
 }

@@ -36,7 +36,7 @@ func (f *factory) signal(set exporter.Settings, cfg component.Config, s pipeline
 	defer f.mu.Unlock()
 	b := f.backends[c]
 	if b == nil {
-		b = &backend{cfg: c, log: set.Logger}
+		b = &backend{cfg: c, log: set.Logger, load: newLoad()}
 		f.backends[c] = b
 	}
 	limits := map[pipeline.Signal]SignalConfig{

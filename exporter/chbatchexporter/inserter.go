@@ -42,7 +42,7 @@ func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue
 	case stale, gone:
 		e.forget(known, k)
 	case mistyped:
-		if o.Class == blockqueue.Permanent && e.exclude(known, r.Table, o.Err) {
+		if o.Class == blockqueue.Permanent && e.exclude(ctx, known, r.Table, o.Err) {
 			o.Class = blockqueue.Retry
 		}
 	case later:

@@ -25,7 +25,7 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 	}
 	for _, rm := range md.ResourceMetrics().All() {
 		res := rows.NewResource(rm.Resource().Attributes(), rm.SchemaUrl())
-		a := metricAppender{call: call, shard: e.router.shard(res), res: res}
+		a := metricAppender{call: call, shard: e.router.shard(res), res: res, load: e.backend.load}
 		for _, sm := range rm.ScopeMetrics().All() {
 			a.appendScope(sm)
 		}
@@ -38,6 +38,7 @@ type metricAppender struct {
 	call  *blockqueue.Call
 	shard int
 	res   *rows.Resource
+	load  *load
 }
 
 // appendScope makes wide rows of what an agent reported, and rows of data points of everything else.
@@ -72,6 +73,7 @@ func (a *metricAppender) appendMetric(scope *rows.Scope, m pmetric.Metric) {
 }
 
 func (a *metricAppender) appendSample(s *rows.Sample) {
+	a.load.sampled(a.res.Instance)
 	if s.HasNginx {
 		a.appendRow(rows.NginxMetrics, s)
 	}

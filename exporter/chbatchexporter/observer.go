@@ -16,10 +16,11 @@ import (
 type observer struct {
 	tb     *metadata.TelemetryBuilder
 	signal attribute.KeyValue
+	load   *load
 }
 
-func newObserver(tb *metadata.TelemetryBuilder, s pipeline.Signal) *observer {
-	return &observer{tb: tb, signal: attribute.String("signal", s.String())}
+func newObserver(tb *metadata.TelemetryBuilder, s pipeline.Signal, l *load) *observer {
+	return &observer{tb: tb, load: l, signal: attribute.String("signal", s.String())}
 }
 
 func ofTable(table string) metric.MeasurementOption {
@@ -28,6 +29,8 @@ func ofTable(table string) metric.MeasurementOption {
 
 // Inserted implements blockqueue.Observer.
 func (o *observer) Inserted(table string, rows, bytes int, took time.Duration, duplicate bool) {
+	o.load.inserts.Add(1)
+	o.load.insertNanos.Add(took.Nanoseconds())
 	ctx, attrs := context.Background(), ofTable(table)
 	o.tb.ExporterChBatchInsertDuration.Record(ctx, took.Seconds(), attrs)
 	if duplicate {

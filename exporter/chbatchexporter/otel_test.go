@@ -151,8 +151,8 @@ func TestSpansBecomeOTelRows(t *testing.T) {
 			toString(SpanAttributes), toString(Duration), StatusCode, StatusMessage, toString(Events.Name), toString(Events.Attributes),
 			toString(arrayMap(x -> toString(toTimeZone(x, 'UTC')), Events.Timestamp)), toString(Links.TraceId), toString(Links.SpanId), toString(Links.TraceState),
 			toString(Links.Attributes)) AS x FROM `+cfg.Database+`.otel_traces WHERE SpanId != ''`))
-	require.Equal(t, "01000000000000000000000000000000|2026-11-23 12:34:56|2026-11-23 12:34:56",
-		mustQuery(t, "SELECT concatWithSeparator('|', TraceId, toString(toTimeZone(Start, 'UTC')), toString(toTimeZone(End, 'UTC'))) AS x FROM "+cfg.Database+".otel_traces_trace_id_ts"))
+	eventually(t, "01000000000000000000000000000000|2026-11-23 12:34:56|2026-11-23 12:34:56",
+		"SELECT concatWithSeparator('|', TraceId, toString(toTimeZone(Start, 'UTC')), toString(toTimeZone(End, 'UTC'))) AS x FROM "+cfg.Database+".otel_traces_trace_id_ts")
 	require.Equal(t, "GET|2026-11-23 12:34:56.123456789|2026-11-23 12:34:56.123457790|web-01|v",
 		mustQuery(t, `SELECT concatWithSeparator('|', name, toString(toTimeZone(start_time, 'UTC')), toString(toTimeZone(end_time, 'UTC')), instance_id,
 			JSONExtractString(attributes['map'], 'inner', 'k')) AS x FROM `+cfg.Database+`.spans WHERE span_id != ''`))

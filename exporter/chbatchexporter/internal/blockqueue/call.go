@@ -37,7 +37,7 @@ func (c *Call) Lane(table string, shard int) *Lane {
 }
 
 // Finish returns when the rows are as safe as configured. An error means that they are not stored, with two exceptions:
-// when ctx ends they may be stored later, and when ClickHouse rejects a row only that one is not.
+// when ctx ends they may be stored later, and with ErrRejected and ErrLost only some of them may not.
 func (c *Call) Finish(ctx context.Context) error {
 	q := c.q
 	for _, b := range c.full {

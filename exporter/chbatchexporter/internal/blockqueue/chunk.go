@@ -33,6 +33,8 @@ type chunk struct {
 	seq   uint64              // its key in the storage
 	block *nativeblock.Sealed // nil: only in the storage
 	calls []*Call
+	// replayed chunks are safe elsewhere until they are inserted.
+	replayed bool
 }
 
 // entryVersion of what is stored.

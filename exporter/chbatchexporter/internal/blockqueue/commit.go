@@ -65,7 +65,7 @@ func (q *Queue) committed(chunks []*chunk, groups []*insert) {
 		if q.store != nil && held > q.set.MemoryBytes {
 			c.block = nil
 		}
-		if !q.set.WaitForResult {
+		if !q.set.WaitForResult && !c.replayed {
 			settleAll(c.calls, nil)
 			c.calls = nil
 		}

@@ -17,29 +17,32 @@ func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
 // divide inserts what can be inserted of a rejected insert: it halves blocks until the bad rows stand alone, and
 // dead-letters those.
 func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Outcome {
-	d := division{q: q, lane: ins.lane, left: maxDivisions, rejected: o.Err}
+	d := division{q: q, lane: ins.lane, left: maxDivisions, cause: o.Err}
 	if len(blocks) == 1 {
-		return d.halve(ins.id, blocks[0], o)
+		if o := d.halve(ins.id, blocks[0], o); o.Class != Stored {
+			return o
+		}
+		return Outcome{Class: Stored, Err: d.outcome}
 	}
 	for i, b := range blocks {
 		if o := d.insert(partID(ins.id, i), b); o.Class != Stored {
 			return o
 		}
 	}
-	return Outcome{Class: Stored, Err: d.rejected}
+	return Outcome{Class: Stored, Err: d.outcome}
 }
 
 type division struct {
 	q    *Queue
 	lane *lane
 	left int
-	// rejected is why rows were dead-lettered.
-	rejected error
+	// cause is the last rejection, outcome what became of rejected rows.
+	cause, outcome error
 }
 
 func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
 	if d.left--; d.left < 0 {
-		d.q.bury(d.lane.table, id, b, d.rejected)
+		d.bury(id, b)
 		return Outcome{Class: Stored}
 	}
 	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: 1})
@@ -51,24 +54,27 @@ func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
 
 // halve deals with a block that was rejected with o. Unless something else fails, all its rows are stored or buried.
 func (d *division) halve(id string, b *nativeblock.Sealed, o Outcome) Outcome {
-	d.rejected = o.Err
-	stored := Outcome{Class: Stored, Err: o.Err}
+	d.cause = o.Err
 	if b.Rows == 1 {
-		d.q.bury(d.lane.table, id, b, o.Err)
-		return stored
+		d.bury(id, b)
+		return Outcome{Class: Stored}
 	}
 	halves, err := d.split(b)
 	if err != nil {
 		d.q.set.Logger.Error("A rejected block cannot be divided", zap.String("table", d.lane.table), zap.Error(err))
-		d.q.bury(d.lane.table, id, b, o.Err)
-		return stored
+		d.bury(id, b)
+		return Outcome{Class: Stored}
 	}
 	for i, half := range halves {
 		if o := d.insert(partID(id, i), half); o.Class != Stored {
 			return o
 		}
 	}
-	return stored
+	return Outcome{Class: Stored}
+}
+
+func (d *division) bury(id string, b *nativeblock.Sealed) {
+	d.outcome = worse(d.outcome, d.q.bury(d.lane.table, id, b, d.cause))
 }
 
 func (d *division) split(b *nativeblock.Sealed) ([2]*nativeblock.Sealed, error) {

@@ -2,6 +2,8 @@ package blockqueue
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -59,9 +61,14 @@ func (q *Queue) launch(now time.Time) (again bool) {
 
 // pick takes the next insert of a lane off its lists. With q.mu held.
 func (l *lane) pick(now time.Time) *insert {
-	// While inserts fail one of them finds out when that ends.
-	if (l.failing || l.factor.Load() > 1) && l.inflight > 0 {
+	// While inserts fail one of them finds out when that ends; each in turn, for it may be that one's own fault.
+	if (l.failing || l.factor.Load() > 1) && l.inflight > 0 || l.failing && now.Before(l.notBefore) {
 		return nil
+	}
+	if l.failing && l.fresh {
+		if ins := l.pickNew(now); ins != nil {
+			return ins
+		}
 	}
 	for i, ins := range l.retrying {
 		if !ins.next.After(now) {
@@ -69,7 +76,12 @@ func (l *lane) pick(now time.Time) *insert {
 			return ins
 		}
 	}
-	if l.failing && len(l.retrying) > 0 || len(l.chunks) == 0 || l.q.draining && l.q.store != nil {
+	return l.pickNew(now)
+}
+
+// pickNew makes an insert of chunks.
+func (l *lane) pickNew(now time.Time) *insert {
+	if len(l.chunks) == 0 || l.q.draining && l.q.store != nil {
 		return nil
 	}
 	if l.chunks[0].solo {
@@ -184,7 +196,7 @@ func (q *Queue) load(ins *insert) ([]*nativeblock.Sealed, error) {
 func (q *Queue) complete(ins *insert, o Outcome) {
 	over := o.Class == Stored
 	if !over && q.givesUp(ins) {
-		over = q.buryInsert(ins, o.Err)
+		over, o.Err = q.buryInsert(ins, o.Err)
 	}
 	if over {
 		q.release(ins.chunks, o.Err, ins.seq)
@@ -194,20 +206,11 @@ func (q *Queue) complete(ins *insert, o Outcome) {
 	l := ins.lane
 	q.inflight--
 	l.inflight--
-	l.failing = !over
 	if over {
-		l.calmDown(time.Now())
+		l.succeeded(time.Now())
 		return
 	}
-	if o.Class == Throttle {
-		l.slowDown(time.Now())
-	}
-	ins.delay = nextDelay(ins.delay, &q.set.Retry)
-	if q.draining {
-		ins.delay = min(ins.delay, drainDelay)
-	}
-	ins.next = time.Now().Add(jitter(ins.delay, q.set.Retry.RandomizationFactor))
-	l.retrying = append(l.retrying, ins)
+	l.failed(ins, o, time.Now())
 }
 
 // givesUp tells whether the time for retries of an insert is over.
@@ -217,15 +220,16 @@ func (q *Queue) givesUp(ins *insert) bool {
 }
 
 // buryInsert dead-letters all rows of an insert. It returns false when they cannot be read now.
-func (q *Queue) buryInsert(ins *insert, cause error) bool {
+func (q *Queue) buryInsert(ins *insert, cause error) (bool, error) {
 	blocks, err := q.load(ins)
 	if err != nil {
-		return false
+		return false, cause
 	}
+	var outcome error
 	for i, b := range blocks {
-		q.bury(ins.lane.table, partID(ins.id, i), b, cause)
+		outcome = worse(outcome, q.bury(ins.lane.table, partID(ins.id, i), b, cause))
 	}
-	return true
+	return true, outcome
 }
 
 // release gives the room of chunks back and tells those who wait for their rows. group is the number of the insert in
@@ -251,14 +255,23 @@ func (q *Queue) release(chunks []*chunk, err error, group uint64) {
 	}
 }
 
-// bury puts rows into the dead letters, or counts them as lost when that fails.
-func (q *Queue) bury(table, id string, b *nativeblock.Sealed, cause error) {
+// bury puts rows into the dead letters, or counts them as lost when that fails. The error says which.
+func (q *Queue) bury(table, id string, b *nativeblock.Sealed, cause error) error {
 	if err := q.set.DeadLetter.Rows(table, id, b, cause); err != nil {
 		q.set.Logger.Error("Rows are lost", zap.String("table", table), zap.Int("rows", b.Rows), zap.NamedError("cause", cause), zap.Error(err))
 		q.set.Observer.Lost(table, b.Rows)
-		return
+		return fmt.Errorf("%w: %w", ErrLost, cause)
 	}
 	q.set.Observer.DeadLettered(table, b.Rows)
+	return fmt.Errorf("%w: %w", ErrRejected, cause)
+}
+
+// worse keeps the more serious of two outcomes of bury.
+func worse(a, b error) error {
+	if a == nil || errors.Is(b, ErrLost) {
+		return b
+	}
+	return a
 }
 
 func (q *Queue) buryRaw(id string, raw []byte, rows int, table string, cause error) {

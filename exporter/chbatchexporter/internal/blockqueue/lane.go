@@ -31,8 +31,12 @@ type lane struct {
 	rows     int       // of chunks
 	retrying []*insert // failed, to be tried again
 	inflight int
-	failing  bool // the last attempt failed: one insert at a time until one succeeds
 	calm     time.Time
+	failing  bool // the last attempt failed: one insert at a time until one succeeds
+	// delay between attempts while they fail, and when the next one may be made.
+	delay     time.Duration
+	notBefore time.Time
+	fresh     bool // the next attempt is for rows that did not fail yet
 }
 
 // openBlock is a block that takes rows.

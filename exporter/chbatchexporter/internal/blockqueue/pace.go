@@ -42,3 +42,38 @@ func (l *lane) calmDown(now time.Time) {
 		l.calm = now
 	}
 }
+
+// failed makes an insert wait for its next attempt, and the lane too. With q.mu held.
+func (l *lane) failed(ins *insert, o Outcome, now time.Time) {
+	if o.Class == Throttle {
+		l.slowDown(now)
+	}
+	l.failing, l.fresh = true, !l.fresh
+	l.delay, ins.delay = l.nextDelay(l.delay), l.nextDelay(ins.delay)
+	factor := l.q.set.Retry.RandomizationFactor
+	l.notBefore, ins.next = now.Add(jitter(l.delay, factor)), now.Add(jitter(ins.delay, factor))
+	l.retrying = append(l.retrying, ins)
+}
+
+// succeeded lets all inserts of the lane go on: what stopped them is over. With q.mu held.
+func (l *lane) succeeded(now time.Time) {
+	l.calmDown(now)
+	if !l.failing {
+		return
+	}
+	l.failing, l.delay = false, 0
+	soon := now.Add(l.q.set.Retry.InitialInterval)
+	for _, ins := range l.retrying {
+		if ins.next.After(soon) {
+			ins.next = soon
+		}
+	}
+}
+
+func (l *lane) nextDelay(last time.Duration) time.Duration {
+	d := nextDelay(last, &l.q.set.Retry)
+	if l.q.draining {
+		return min(d, drainDelay)
+	}
+	return d
+}

@@ -222,6 +222,9 @@ func (q *Queue) nextDue(now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, l := range q.order {
+		if l.failing {
+			next = sooner(next, l.notBefore, now)
+		}
 		if len(l.chunks) > 0 {
 			next = sooner(next, l.chunks[0].since.Add(q.interval(l)), now)
 		}
@@ -325,6 +328,7 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 	q.mu.Lock()
 	q.draining = true
 	for _, l := range q.order {
+		l.notBefore = time.Time{}
 		for _, ins := range l.retrying {
 			ins.next = time.Time{}
 		}
@@ -357,7 +361,7 @@ func (q *Queue) close(ctx context.Context) error {
 	}
 	left := q.settleLeft()
 	for _, c := range left {
-		q.bury(c.lane.table, c.id, c.block, ErrClosed)
+		_ = q.bury(c.lane.table, c.id, c.block, ErrClosed) // logged and counted there
 	}
 	q.release(left, ErrClosed, 0)
 	return nil

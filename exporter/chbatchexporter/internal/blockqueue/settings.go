@@ -115,5 +115,8 @@ var ErrFull = errors.New("the queue is full")
 // ErrClosed is returned after Shutdown has begun.
 var ErrClosed = errors.New("the exporter is shut down")
 
-// ErrRejected is returned to a caller that waited for a result when its rows were dead-lettered.
-var ErrRejected = errors.New("ClickHouse rejects the rows")
+// ErrRejected is the outcome of rows that ClickHouse rejects and that are in the dead letters.
+var ErrRejected = errors.New("ClickHouse rejects rows")
+
+// ErrLost is the outcome of rows that ClickHouse rejects and that could not be kept.
+var ErrLost = errors.New("rows are lost")

@@ -21,8 +21,8 @@ const maxFrame = 8 << 20
 
 // Compressor writes ClickHouse's compressed frames. Not safe for concurrent use.
 type Compressor struct {
-	w   *compress.Writer
-	raw []byte
+	w        *compress.Writer
+	raw, out []byte
 }
 
 // NewCompressor makes one for a method.

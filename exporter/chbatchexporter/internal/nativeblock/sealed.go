@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Sealed is a block that is complete: its columns are compressed and nothing changes any more.
@@ -32,7 +33,7 @@ func (s *Sealed) Size() int {
 // Seal compresses the block's columns with c. The block may be reset afterwards.
 func (b *Block) Seal(c *Compressor) (*Sealed, error) {
 	s := &Sealed{Rows: b.Rows, Columns: make([]SealedColumn, len(b.Fields))}
-	frames := make([]byte, 0, b.Size()/4+64*len(b.Fields))
+	c.out = c.out[:0]
 	ends := make([]int, len(b.Fields))
 	for i := range b.Fields {
 		f := &b.Fields[i]
@@ -42,11 +43,12 @@ func (b *Block) Seal(c *Compressor) (*Sealed, error) {
 		c.raw = appendField(c.raw[:0], f)
 		s.RawSize += len(c.raw)
 		var err error
-		if frames, err = c.appendFrames(frames, c.raw); err != nil {
+		if c.out, err = c.appendFrames(c.out, c.raw); err != nil {
 			return nil, fmt.Errorf("compress column %s: %w", f.Name, err)
 		}
-		ends[i] = len(frames)
+		ends[i] = len(c.out)
 	}
+	frames := slices.Clone(c.out) // exactly as large as it must be, for it may be kept for long
 	start := 0
 	for i, end := range ends {
 		s.Columns[i] = SealedColumn{Name: b.Fields[i].Name, Type: b.Fields[i].Type, Frames: frames[start:end:end]}

@@ -10,7 +10,7 @@ import (
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 )
 
-// appendText appends a value as Value.AsString writes it, without allocating for the common types.
+// appendText appends a value as Value.AsString writes it, without allocating for all but rare values.
 func appendText(b []byte, v pcommon.Value) []byte {
 	switch v.Type() {
 	case pcommon.ValueTypeEmpty:
@@ -21,8 +21,66 @@ func appendText(b []byte, v pcommon.Value) []byte {
 		return strconv.AppendInt(b, v.Int(), 10)
 	case pcommon.ValueTypeBool:
 		return strconv.AppendBool(b, v.Bool())
+	case pcommon.ValueTypeDouble:
+		if f := v.Double(); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return appendFloat(b, f)
+		}
+	case pcommon.ValueTypeSlice:
+		if out, ok := appendSlice(b, v.Slice()); ok {
+			return out
+		}
 	}
 	return append(b, v.AsString()...)
+}
+
+// appendSlice writes a slice of plain values as encoding/json does; false when there are others in it.
+func appendSlice(b []byte, s pcommon.Slice) ([]byte, bool) {
+	start := len(b)
+	b = append(b, '[')
+	for i := range s.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		v := s.At(i)
+		switch {
+		case v.Type() == pcommon.ValueTypeStr && plainJSON(v.Str()):
+			b = append(append(append(b, '"'), v.Str()...), '"')
+		case v.Type() == pcommon.ValueTypeInt:
+			b = strconv.AppendInt(b, v.Int(), 10)
+		case v.Type() == pcommon.ValueTypeBool:
+			b = strconv.AppendBool(b, v.Bool())
+		case v.Type() == pcommon.ValueTypeDouble && math.Abs(v.Double()) <= math.MaxFloat64:
+			b = appendFloat(b, v.Double())
+		default:
+			return b[:start], false
+		}
+	}
+	return append(b, ']'), true
+}
+
+// plainJSON tells whether encoding/json writes a string as it is.
+func plainJSON(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
+}
+
+// appendFloat writes a number as encoding/json does.
+func appendFloat(b []byte, f float64) []byte {
+	abs := math.Abs(f)
+	if abs == 0 || abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(b, f, 'f', -1, 64)
+	}
+	b = strconv.AppendFloat(b, f, 'e', -1, 64)
+	if n := len(b); n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // e-09 is e-9
+		b[n-2] = b[n-1]
+		b = b[:n-1]
+	}
+	return b
 }
 
 // appendValue appends a value to a String column.

@@ -114,6 +114,9 @@ func (t *System) Append(res *Resource, at pcommon.Timestamp, s *SystemSample) {
 	t.labels.append(res)
 }
 
+// noLabels is the resource of rows that no agent sent.
+var noLabels = &Resource{}
+
 // Gateway builds rows of gateway_metrics.
 type Gateway struct {
 	fields
@@ -128,7 +131,7 @@ type Gateway struct {
 type GatewaySample struct {
 	Gateway string
 	// EPS is rows accepted per second, CPU percent of one core, MemoryMB resident memory in MiB, LatencyMS the mean time
-	// of an insert.
+	// of an insert. Connections are agents that sent samples since the last row.
 	EPS, CPU, MemoryMB, LatencyMS float32
 	Connections, Goroutines       uint32
 }
@@ -152,7 +155,7 @@ func (t *Gateway) Reset() {
 }
 
 // Append adds a sample.
-func (t *Gateway) Append(res *Resource, at pcommon.Timestamp, s *GatewaySample) {
+func (t *Gateway) Append(at pcommon.Timestamp, s *GatewaySample) {
 	t.block.Rows++
 	t.timestamp.Append64(millis(at))
 	t.gateway.Append(s.Gateway)
@@ -162,5 +165,5 @@ func (t *Gateway) Append(res *Resource, at pcommon.Timestamp, s *GatewaySample) 
 	t.memory.AppendFloat32(s.MemoryMB)
 	t.goroutines.Append32(s.Goroutines)
 	t.latency.AppendFloat32(s.LatencyMS)
-	t.labels.append(res)
+	t.labels.append(noLabels)
 }

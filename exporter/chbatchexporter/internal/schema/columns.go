@@ -2,10 +2,14 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
 )
 
 // Columns of a table that rows can be inserted into: types by name.
@@ -42,9 +46,29 @@ func Read(ctx context.Context, s Server, o *Options) (map[string]Columns, error)
 
 // Difference between a table and what the exporter writes.
 type Difference struct {
-	// Missing columns, whose values are left out, and columns of another type, whose values ClickHouse converts.
-	Missing, Retyped []string
+	// Missing columns, whose values are left out.
+	Missing []string
+	// Retyped columns, whose values ClickHouse converts where it can.
+	Retyped []Retyped
 }
+
+// Retyped is a column of another type than that of the values that are written.
+type Retyped struct{ Name, Have, Want string }
+
+func (r Retyped) String() string { return r.Name + " is " + r.Have + ", not " + r.Want }
+
+// Convertible asks ClickHouse whether there is a conversion between the types at all. Single values may still fail.
+func (r Retyped) Convertible(ctx context.Context, s Server) (bool, error) {
+	err := s.Exec(ctx, fmt.Sprintf("SELECT CAST(defaultValueOfTypeName(%s), %s) FORMAT Null", QuoteString(r.Want), QuoteString(r.Have)))
+	var server *chconn.Error
+	if errors.As(err, &server) {
+		return !slices.Contains(noConversion, server.Code), nil
+	}
+	return true, err
+}
+
+// noConversion are ILLEGAL_TYPE_OF_ARGUMENT, NOT_IMPLEMENTED, TYPE_MISMATCH and CANNOT_CONVERT_TYPE.
+var noConversion = []chconn.Code{43, 48, 53, 70}
 
 // Compare finds what a table lacks of the fields, given as name and type in turn.
 func Compare(have Columns, fields [][2]string) Difference {
@@ -55,7 +79,7 @@ func Compare(have Columns, fields [][2]string) Difference {
 		case !ok:
 			d.Missing = append(d.Missing, f[0])
 		case typ != f[1] && !harmless(typ, f[1]):
-			d.Retyped = append(d.Retyped, fmt.Sprintf("%s is %s, not %s", f[0], typ, f[1]))
+			d.Retyped = append(d.Retyped, Retyped{Name: f[0], Have: typ, Want: f[1]})
 		}
 	}
 	return d

@@ -76,7 +76,7 @@ func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, e
 	if last := migrations[len(migrations)-1].version; len(have) > 0 && int(slices.Max(have)) > last {
 		newer = int(slices.Max(have))
 	}
-	return newer, nil
+	return newer, align(ctx, s, o)
 }
 
 func (m *migration) run(ctx context.Context, s Server, o *Options, record bool) error {

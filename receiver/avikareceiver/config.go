@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 )
 
@@ -125,6 +126,7 @@ func createDefaultConfig() component.Config {
 	server.MaxRecvMsgSizeMiB = 4
 	server.ReadBufferSize = 32 << 10
 	server.WriteBufferSize = 4 << 10
+	server.Keepalive = configoptional.Some(defaultKeepalive())
 	return &Config{
 		ServerConfig: server,
 		PSK:          PSKConfig{ClockSkew: 5 * time.Minute},
@@ -140,6 +142,17 @@ func createDefaultConfig() component.Config {
 		Retry:           defaultRetry(),
 		ShutdownTimeout: 10 * time.Second,
 	}
+}
+
+// defaultKeepalive finds out about agents that went without a word, and does not send agents away that ask often whether
+// the gateway is there: stock agents cannot be changed.
+func defaultKeepalive() configgrpc.KeepaliveServerConfig {
+	keepalive := configgrpc.NewDefaultKeepaliveServerConfig()
+	keepalive.ServerParameters.Get().Time = time.Minute
+	keepalive.ServerParameters.Get().Timeout = 20 * time.Second
+	keepalive.EnforcementPolicy.Get().MinTime = time.Second
+	keepalive.EnforcementPolicy.Get().PermitWithoutStream = true
+	return keepalive
 }
 
 func defaultRetry() configretry.BackOffConfig {

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configauth"
-	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
@@ -49,7 +48,7 @@ func fullConfig() *Config {
 	tls.CertFile, tls.KeyFile, tls.ClientCAFile = "server.pem", "server.key", "ca.pem"
 	want.TLS = configoptional.Some(tls)
 	want.Auth = configoptional.Some(configauth.Config{AuthenticatorID: component.MustNewID("bearertokenauth")})
-	keepalive := configgrpc.NewDefaultKeepaliveServerConfig()
+	keepalive := defaultKeepalive()
 	keepalive.ServerParameters.Get().Time = 30 * time.Second
 	keepalive.EnforcementPolicy.Get().MinTime = 10 * time.Second
 	want.Keepalive = configoptional.Some(keepalive)

@@ -51,72 +51,85 @@ func (r *avikaReceiver) translate(batch *pending) (plog.Logs, ptrace.Traces, tra
 func (r *avikaReceiver) deliverLogs(ctx context.Context, logs plog.Logs, n int) {
 	pref.RefLogs(logs)
 	defer pref.UnrefLogs(logs)
+	ctx = r.report.StartLogsOp(ctx)
 	rest := logs
-	r.offer(signalLogs, n, func() error {
-		op := r.report.StartLogsOp(ctx)
-		err := r.logs.ConsumeLogs(op, rest)
-		r.report.EndLogsOp(op, dataFormat, rest.LogRecordCount(), err)
+	err := r.offer(signalLogs, n, func() error {
+		err := r.logs.ConsumeLogs(ctx, rest)
 		if partial := (consumererror.Logs{}); errors.As(err, &partial) {
 			rest = partial.Data()
 		}
 		return err
 	})
+	r.report.EndLogsOp(ctx, dataFormat, n, err)
 }
 
 func (r *avikaReceiver) deliverTraces(ctx context.Context, traces ptrace.Traces, n int) {
 	pref.RefTraces(traces)
 	defer pref.UnrefTraces(traces)
+	ctx = r.report.StartTracesOp(ctx)
 	rest := traces
-	r.offer(signalTraces, n, func() error {
-		op := r.report.StartTracesOp(ctx)
-		err := r.traces.ConsumeTraces(op, rest)
-		r.report.EndTracesOp(op, dataFormat, rest.SpanCount(), err)
+	err := r.offer(signalTraces, n, func() error {
+		err := r.traces.ConsumeTraces(ctx, rest)
 		if partial := (consumererror.Traces{}); errors.As(err, &partial) {
 			rest = partial.Data()
 		}
 		return err
 	})
+	r.report.EndTracesOp(ctx, dataFormat, n, err)
 }
 
 func (r *avikaReceiver) deliverMetrics(ctx context.Context, metrics pmetric.Metrics, n int) {
 	pref.RefMetrics(metrics)
 	defer pref.UnrefMetrics(metrics)
+	ctx = r.report.StartMetricsOp(ctx)
 	rest := metrics
-	r.offer(signalMetrics, n, func() error {
-		op := r.report.StartMetricsOp(ctx)
-		err := r.metrics.ConsumeMetrics(op, rest)
-		r.report.EndMetricsOp(op, dataFormat, rest.DataPointCount(), err)
+	err := r.offer(signalMetrics, n, func() error {
+		err := r.metrics.ConsumeMetrics(ctx, rest)
 		if partial := (consumererror.Metrics{}); errors.As(err, &partial) {
 			rest = partial.Data()
 		}
 		return err
 	})
+	r.report.EndMetricsOp(ctx, dataFormat, n, err)
 }
 
-// offer calls consume until the pipeline takes the data or refuses it for good.
-func (r *avikaReceiver) offer(signal string, n int, consume func() error) {
+// offer calls consume until the pipeline takes the data or refuses it for good, and returns the last error.
+func (r *avikaReceiver) offer(signal string, n int, consume func() error) error {
 	wait := newBackoff(r.config.Retry)
 	for {
 		err := consume()
-		switch {
-		case err == nil:
-			return
-		case consumererror.IsPermanent(err):
-			r.telemetry.dropped(signal, refusedPermanent, n, err)
-			return
-		case !r.config.Retry.Enabled:
-			r.telemetry.dropped(signal, refusedNoRetry, n, err)
-			return
+		reason := r.final(err, wait, signal)
+		if reason == "" {
+			continue
 		}
-		r.telemetry.retry(signal, err)
-		switch wait.sleep(r.life) {
-		case expired:
-			r.telemetry.dropped(signal, refusedRetryTime, n, err)
-			return
-		case stopped:
-			r.telemetry.dropped(signal, refusedShutdown, n, err)
-			return
+		if err != nil {
+			r.telemetry.dropped(signal, reason, n, err)
 		}
+		return err
+	}
+}
+
+// delivered is the reason for which data are not offered again when all is well.
+const delivered = "delivered"
+
+// final returns why data are not offered again, or nothing after it has waited for the next time.
+func (r *avikaReceiver) final(err error, wait *backoff, signal string) string {
+	switch {
+	case err == nil:
+		return delivered
+	case consumererror.IsPermanent(err):
+		return refusedPermanent
+	case !r.config.Retry.Enabled:
+		return refusedNoRetry
+	}
+	r.telemetry.retry(signal, err)
+	switch wait.sleep(r.life) {
+	case expired:
+		return refusedRetryTime
+	case stopped:
+		return refusedShutdown
+	default:
+		return ""
 	}
 }
 

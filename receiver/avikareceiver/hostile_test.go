@@ -199,6 +199,10 @@ func TestHTTP1AndOtherMistakes(t *testing.T) {
 		_, _ = connection.Write([]byte(garbage))
 		require.NoError(t, connection.Close())
 	}
+	eventually(t, func() bool {
+		return g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedTLSToPlaintext) == 1 &&
+			g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedNotHTTP2) == 2
+	})
 	half := g.dialRaw()
 	require.NoError(t, half.CloseSend(), "a stream that sends nothing")
 	require.ErrorContains(t, endOfRaw(half), "EOF")

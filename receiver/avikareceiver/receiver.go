@@ -37,6 +37,7 @@ type avikaReceiver struct {
 	registry    agentsession.Registry
 	pending     *budget
 	streams     streamSet
+	waiting     connections
 
 	server   *grpc.Server
 	address  net.Addr
@@ -133,6 +134,7 @@ func (r *avikaReceiver) shutdown(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.config.ShutdownTimeout)
 	defer cancel()
+	r.waiting.giveUp()
 	r.serving.Go(r.server.GracefulStop)
 	if waitFor(ctx, r.serving.Wait, r.work.Wait) {
 		return nil

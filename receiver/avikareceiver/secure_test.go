@@ -116,6 +116,8 @@ func TestTLSAndMTLS(t *testing.T) {
 					err = endOf(stream)
 				}
 				require.Equal(t, codes.Unavailable, status.Code(err))
+				eventually(t, func() bool { return g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedTLS) > 0 })
+				require.Equal(t, 1, g.log.FilterMessage("Refused a stream").Len(), "logged once")
 				return
 			}
 			require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
@@ -30,6 +31,7 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 		grpc.StaticConnWindowSize(int32(max(r.config.Limits.StreamWindow, minConnectionWindow))),
 		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
+		grpc.ConnectionTimeout(connectionTimeout),
 	}
 	configured, err := r.configuredOptions(ctx, host)
 	if err != nil {
@@ -43,6 +45,9 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 	return server, nil
 }
 
+// connectionTimeout is how long a client may take to say what it wants.
+const connectionTimeout = 20 * time.Second
+
 // minConnectionWindow keeps updates of the connection's window rare. What an agent can send is bounded by the
 // window of its one stream.
 const minConnectionWindow = 1 << 20
@@ -50,15 +55,16 @@ const minConnectionWindow = 1 << 20
 // configuredOptions are those of the standard settings.
 func (r *avikaReceiver) configuredOptions(ctx context.Context, host component.Host) ([]grpc.ServerOption, error) {
 	config := &r.config.ServerConfig
-	options := sizeOptions(config)
+	options := append(sizeOptions(config), keepaliveOptions(config.Keepalive)...)
+	var secure credentials.TransportCredentials
 	if config.TLS.HasValue() {
 		tls, err := config.TLS.Get().LoadTLSConfig(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("load tls: %w", err)
 		}
-		options = append(options, grpc.Creds(credentials.NewTLS(tls)))
+		secure = credentials.NewTLS(tls)
 	}
-	options = append(options, keepaliveOptions(config.Keepalive)...)
+	options = append(options, grpc.Creds(newHandshake(secure, r)))
 	guards, err := r.interceptors(ctx, host)
 	if err != nil {
 		return nil, err

@@ -2,12 +2,15 @@ package avikareceiver
 
 import (
 	"context"
+	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"google.golang.org/grpc/codes"
@@ -85,4 +88,54 @@ func TestAddressInUse(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, logs.Start(t.Context(), componenttest.NewNopHost()), "listen for agents")
 	require.NoError(t, logs.Shutdown(t.Context()))
+}
+
+// A shutdown does not wait for connections that have not said what they want.
+func TestShutdownWithSilentConnections(t *testing.T) {
+	certs := newCertificates(t)
+	for name, change := range map[string]func(*Config){"plaintext": func(*Config) {}, "tls": func(c *Config) {
+		settings := configtls.NewDefaultServerConfig()
+		settings.CertFile, settings.KeyFile = certs.file("server.pem"), certs.file("server.key")
+		c.TLS = configoptional.Some(settings)
+	}} {
+		t.Run(name, func(t *testing.T) {
+			g := startRig(t, change)
+			for _, said := range []string{"", "P", "PRI * HTTP/2.0\r\n\r\nSM"} {
+				connection, err := net.Dial("tcp", g.receiver.address.String())
+				require.NoError(t, err)
+				defer connection.Close()
+				_, err = connection.Write([]byte(said))
+				require.NoError(t, err)
+			}
+			eventually(t, func() bool {
+				g.receiver.waiting.mu.Lock()
+				defer g.receiver.waiting.mu.Unlock()
+				return len(g.receiver.waiting.open) >= 2
+			})
+			start := time.Now()
+			g.stop()
+			require.Less(t, time.Since(start), 5*time.Second)
+		})
+	}
+}
+
+// A client that closes in the middle of the preface is nobody's mistake.
+func TestHalfAPreface(t *testing.T) {
+	g := startRig(t)
+	for _, said := range []string{"P", "PRI * HT"} {
+		connection, err := net.Dial("tcp", g.receiver.address.String())
+		require.NoError(t, err)
+		_, err = connection.Write([]byte(said))
+		require.NoError(t, err)
+		time.Sleep(20 * time.Millisecond)
+		require.NoError(t, connection.Close())
+	}
+	require.NoError(t, g.dial().Send(numbered(0, 0)))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
+	eventually(t, func() bool {
+		g.receiver.waiting.mu.Lock()
+		defer g.receiver.waiting.mu.Unlock()
+		return len(g.receiver.waiting.open) == 0
+	})
+	require.Zero(t, g.counted("otelcol_receiver_avika_streams_refused"))
 }

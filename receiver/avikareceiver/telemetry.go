@@ -17,26 +17,29 @@ import (
 
 // Reasons for which streams, messages and records are refused.
 const (
-	refusedStreams   = "too_many_streams"
-	refusedIdle      = "idle"
-	refusedSize      = "message_too_large"
-	refusedProtocol  = "protocol_error"
-	refusedMalformed = "malformed"
-	refusedAgentID   = "invalid_agent_id"
-	refusedIdentity  = "wrong_agent_id"
-	refusedAuth      = "authentication"
-	refusedUnsigned  = "signature_missing"
-	refusedSignature = "signature_wrong"
-	refusedClock     = "signature_out_of_time"
-	refusedReplay    = "signature_replayed"
-	refusedRevoked   = "revoked"
-	refusedApproval  = "approval_required"
-	refusedRemoved   = "removed"
-	refusedRegistry  = "registry"
-	refusedPermanent = "permanent_error"
-	refusedNoRetry   = "retry_disabled"
-	refusedRetryTime = "retry_time_over"
-	refusedShutdown  = "shutdown"
+	refusedTLS            = "tls_handshake"
+	refusedTLSToPlaintext = "tls_to_plaintext"
+	refusedNotHTTP2       = "not_http2"
+	refusedStreams        = "too_many_streams"
+	refusedIdle           = "idle"
+	refusedSize           = "message_too_large"
+	refusedProtocol       = "protocol_error"
+	refusedMalformed      = "malformed"
+	refusedAgentID        = "invalid_agent_id"
+	refusedIdentity       = "wrong_agent_id"
+	refusedAuth           = "authentication"
+	refusedUnsigned       = "signature_missing"
+	refusedSignature      = "signature_wrong"
+	refusedClock          = "signature_out_of_time"
+	refusedReplay         = "signature_replayed"
+	refusedRevoked        = "revoked"
+	refusedApproval       = "approval_required"
+	refusedRemoved        = "removed"
+	refusedRegistry       = "registry"
+	refusedPermanent      = "permanent_error"
+	refusedNoRetry        = "retry_disabled"
+	refusedRetryTime      = "retry_time_over"
+	refusedShutdown       = "shutdown"
 )
 
 const (
@@ -100,8 +103,10 @@ func (t *telemetry) observeMessages(_ context.Context, o metric.Int64Observer) e
 // message counts a message. It is on the hot path, hence an atomic that the callback reads.
 func (t *telemetry) message(kind wire.Kind) { t.messages[kind].Add(1) }
 
+// refusedStream counts a stream, or a connection that came to none.
 func (t *telemetry) refusedStream(reason string) {
 	t.builder.ReceiverAvikaStreamsRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
+	t.once("stream "+reason, "Refused a stream", zap.String("reason", reason))
 }
 
 func (t *telemetry) refusedMessage(reason, agentID string) {

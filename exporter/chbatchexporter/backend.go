@@ -107,8 +107,11 @@ func (b *backend) newInserter(tlsConfig *tls.Config) *inserter {
 
 func (c *SchemaConfig) options(database string) *schema.Options {
 	o := &schema.Options{
-		Database: database, Cluster: c.Cluster, StoragePolicy: c.StoragePolicy, Settings: c.TableSettings,
-		DedupWindow: c.DeduplicationWindow, TTLDays: map[string]int{},
+		Database: database, Cluster: c.Cluster, StoragePolicy: c.StoragePolicy, DedupWindow: c.DeduplicationWindow,
+		TTLDays: map[string]int{}, Settings: map[string]string{},
+	}
+	for name, value := range c.TableSettings {
+		o.Settings[name] = fmt.Sprint(value)
 	}
 	for table, ttl := range c.TTL {
 		o.TTLDays[table] = int(ttl / (24 * time.Hour))

@@ -132,7 +132,7 @@ type SchemaConfig struct {
 	// StoragePolicy of all tables.
 	StoragePolicy string `mapstructure:"storage_policy"`
 	// TableSettings are further MergeTree settings of all tables.
-	TableSettings map[string]string `mapstructure:"table_settings"`
+	TableSettings map[string]any `mapstructure:"table_settings"`
 	// DeduplicationWindow is how many inserts per table ClickHouse remembers.
 	DeduplicationWindow int `mapstructure:"deduplication_window"`
 }
@@ -268,6 +268,13 @@ func (c *SchemaConfig) Validate() error {
 	for table, ttl := range c.TTL {
 		if ttl < 0 || ttl%(24*time.Hour) != 0 {
 			errs = append(errs, fmt.Errorf("ttl of %s: %v is not a number of whole days", table, ttl))
+		}
+	}
+	for name, value := range c.TableSettings {
+		switch value.(type) {
+		case string, bool, int, int64, uint64, float64:
+		default:
+			errs = append(errs, fmt.Errorf("table_settings: %s must be a number or a text, not %v", name, value))
 		}
 	}
 	return errors.Join(errs...)

@@ -66,7 +66,7 @@ func allKeys() *Config {
 	cfg.GatewayMetrics = GatewayMetricsConfig{Interval: time.Minute, GatewayID: "gw-1"}
 	cfg.Schema = SchemaConfig{
 		Cluster: "main", TTL: map[string]time.Duration{"access_logs": 336 * time.Hour, "otel_logs": 0}, StoragePolicy: "tiered",
-		TableSettings: map[string]string{"merge_with_ttl_timeout": "3600"}, DeduplicationWindow: 1000,
+		TableSettings: map[string]any{"merge_with_ttl_timeout": "3600"}, DeduplicationWindow: 1000,
 	}
 	return cfg
 }
@@ -93,6 +93,7 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		`gateway_metrics: interval must not be negative`:         func(c *Config) { c.GatewayMetrics.Interval = -1 },
 		`deduplication_window must be positive, not 0`:           func(c *Config) { c.Schema.DeduplicationWindow = 0 },
 		`ttl of access_logs: 36h0m0s is not a number of whole d`: func(c *Config) { c.Schema.TTL = map[string]time.Duration{"access_logs": 36 * time.Hour} },
+		`table_settings: x must be a number or a text`:           func(c *Config) { c.Schema.TableSettings = map[string]any{"x": []any{1}} },
 		`retry_on_failure: 'max_interval' must be non-negative`:  func(c *Config) { c.Retry.MaxInterval = -1 },
 	} {
 		cfg := defaultConfig()

@@ -139,7 +139,7 @@ func TestADroppedTableIsMadeAgain(t *testing.T) {
 func TestTTLAndSettingsFollowTheConfiguration(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Schema.TTL = map[string]time.Duration{"access_logs": 48 * time.Hour, "nginx_metrics": 0, "otel_logs": 24 * time.Hour}
-	cfg.Schema.TableSettings = map[string]string{"merge_with_ttl_timeout": "3600"}
+	cfg.Schema.TableSettings = map[string]any{"merge_with_ttl_timeout": 3600}
 	create := func(table string) string {
 		return mustQuery(t, "SELECT create_table_query FROM system.tables WHERE name = '"+table+"' AND database = '"+cfg.Database+"'")
 	}

@@ -1,0 +1,133 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/internal/testenv"
+	"github.com/avika-ai/avika-collector/tests/harness"
+)
+
+// TestTheDiskOfTheQueueIsFull: rows are refused while there is no room, and those that were taken are stored.
+func TestTheDiskOfTheQueueIsFull(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
+		testenv.Missing(t, "a small disk cannot be mounted here: "+err.Error())
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	ch := harness.StartClickHouse(t)
+	g := harness.StartGateway(t, harness.GatewayOptions{
+		Config: "embedded:quickstart", ClickHouse: ch.Addr(), StateDir: dir,
+		Args: append([]string{"--set=exporters::ch_batch::sending_queue::queue_size=1000000000"}, append(onDisk, "--set=exporters::ch_batch::logs::queue_rows=10000000")...),
+	})
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 60_000, func() {
+		require.NoError(t, ch.Shutdown())
+		require.Eventually(t, func() bool {
+			return g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_refused_total", nil) > 0
+		}, 60*time.Second, 200*time.Millisecond, "the disk never was full")
+		require.NoError(t, ch.Restart(context.Background()))
+	})
+	v := s.exactlyOnce(t, ch)
+	assert.Positive(t, v.again)
+	assert.Zero(t, v.againDoubled, "a refused row was stored")
+	assert.True(t, g.Running())
+}
+
+// TestTooManyParts: ClickHouse refuses inserts until it has merged.
+func TestTooManyParts(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::table_settings::parts_to_throw_insert=8",
+		"--set=exporters::ch_batch::table_settings::parts_to_delay_insert=8", "--set=exporters::ch_batch::logs::max_rows=1000")
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 10_000, func() {
+		ch.Exec(t, "SYSTEM STOP MERGES "+accessLogs)
+		require.Eventually(t, func() bool {
+			return g.Metrics(t).Sum("otelcol_exporter_ch_batch_insert_failures_total", map[string]string{"code": "252"}) > 2
+		}, 30*time.Second, 100*time.Millisecond)
+		ch.Exec(t, "SYSTEM START MERGES "+accessLogs)
+	})
+	s.exactlyOnce(t, ch)
+}
+
+// TestOneOfTwoShardsIsDown: its rows wait for it, or go to the other one, as configured.
+func TestOneOfTwoShardsIsDown(t *testing.T) {
+	t.Parallel()
+	for _, onFailure := range []string{"wait", "reroute"} {
+		t.Run(onFailure, func(t *testing.T) {
+			first, second := harness.StartClickHouse(t), harness.StartClickHouse(t)
+			g := startGateway(t, first.Addr()+","+second.Addr(), "--set=exporters::ch_batch::routing=shards",
+				"--set=exporters::ch_batch::sharding::on_failure="+onFailure)
+			s := newSender(t, g.OTLPGRPCAddr())
+			during(s, 10_000, func() {
+				require.NoError(t, second.Kill())
+				time.Sleep(4 * time.Second)
+				require.NoError(t, second.Restart(context.Background()))
+			})
+			s.exactlyOnce(t, first, second)
+			agents := "SELECT uniqExact(instance_id) FROM " + accessLogs
+			if onFailure == "wait" {
+				assert.EqualValues(t, 10, first.Uint(t, agents)+second.Uint(t, agents), "an agent is on one shard")
+			}
+			assert.Positive(t, first.Uint(t, agents))
+			assert.Positive(t, second.Uint(t, agents))
+		})
+	}
+}
+
+// TestThePasswordIsWrongAtFirst: the gateway takes rows, and stores them when somebody has put it right.
+func TestThePasswordIsWrongAtFirst(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	p := startProxy(t, ch.Addr())
+	p.deny.Store(true)
+	g := startGateway(t, p.addr())
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 5000, func() {
+		time.Sleep(2 * time.Second)
+		p.deny.Store(false)
+	})
+	s.exactlyOnce(t, ch)
+}
+
+// TestMemoryIsBounded: senders at full speed, and no ClickHouse.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::sending_queue::queue_size=67108864",
+		"--set=exporters::ch_batch::logs::queue_rows=100000000")
+	s := newSender(t, g.OTLPGRPCAddr())
+	s.rows = 1000
+	require.NoError(t, ch.Shutdown())
+	s.timeout = 2 * time.Second
+	time.AfterFunc(long(8*time.Second, 60*time.Second), func() { _ = ch.Restart(context.Background()) })
+	s.run(200_000, long(8*time.Second, 60*time.Second))
+	peak := peakMemory(t, g.PID())
+	s.exactlyOnce(t, ch)
+	t.Logf("peak resident memory %d MiB", peak>>20)
+	assert.Less(t, peak, 256<<20)
+}
+
+var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+func peakMemory(t testing.TB, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	m := peakLine.FindSubmatch(status)
+	require.NotNil(t, m)
+	kb, err := strconv.Atoi(string(m[1]))
+	require.NoError(t, err)
+	return kb << 10
+}

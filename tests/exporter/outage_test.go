@@ -1,0 +1,176 @@
+package exporter
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/tests/harness"
+)
+
+// during sends rate rows a second while fault runs, and some seconds before and after it.
+func during(s *sender, rate int, fault func()) {
+	done := make(chan struct{})
+	stop := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				s.run(rate, time.Second)
+			}
+		}
+	}()
+	time.Sleep(2 * time.Second)
+	fault()
+	time.Sleep(2 * time.Second)
+	close(stop)
+	<-done
+}
+
+// TestClickHouseIsKilled: with the queue in memory nothing is lost while the gateway lives.
+func TestClickHouseIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string][]string{"memory": nil, "disk": onDisk} {
+		t.Run(name, func(t *testing.T) {
+			ch := harness.StartClickHouse(t)
+			g := startGateway(t, ch.Addr(), set...)
+			s := newSender(t, g.OTLPGRPCAddr())
+			during(s, 20_000, func() {
+				require.NoError(t, ch.Kill())
+				time.Sleep(long(6*time.Second, time.Minute))
+				require.NoError(t, ch.Restart(context.Background()))
+			})
+			s.exactlyOnce(t, ch)
+		})
+	}
+}
+
+// TestClickHouseIsAway for longer than the queue holds: senders are held back, and nothing is lost.
+func TestClickHouseIsAway(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::logs::queue_rows=50000")
+	s := newSender(t, g.OTLPGRPCAddr())
+	s.timeout = time.Second // far less than the outage: rows are refused and sent again
+	during(s, 20_000, func() {
+		require.NoError(t, ch.Shutdown())
+		time.Sleep(long(8*time.Second, 10*time.Minute))
+		require.NoError(t, ch.Restart(context.Background()))
+	})
+	v := s.exactlyOnce(t, ch)
+	assert.Positive(t, v.again)
+	assert.Zero(t, v.againDoubled, "a refused row was stored")
+}
+
+// TestClickHouseIsPaused: inserts outlive their timeout, and are stored when ClickHouse goes on.
+func TestClickHouseIsPaused(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::timeout=2s")
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 10_000, func() {
+		require.NoError(t, ch.Pause())
+		time.Sleep(long(6*time.Second, 30*time.Second))
+		require.NoError(t, ch.Resume())
+	})
+	s.exactlyOnce(t, ch)
+}
+
+// TestClickHouseIsSlow: it runs a sixth of the time, so that inserts outlive a short timeout and end after all.
+func TestClickHouseIsSlow(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::timeout=200ms")
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 10_000, func() {
+		end := time.Now().Add(long(8*time.Second, 40*time.Second))
+		for time.Now().Before(end) {
+			require.NoError(t, ch.Pause())
+			time.Sleep(250 * time.Millisecond)
+			require.NoError(t, ch.Resume())
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	s.exactlyOnce(t, ch)
+}
+
+// TestAnswersAreLost: the connection is cut after ClickHouse has answered to the data. The retry is recognized.
+func TestAnswersAreLost(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	p := startProxy(t, ch.Addr())
+	g := startGateway(t, p.addr(), "--set=exporters::ch_batch::retry_on_failure::max_interval=500ms")
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 10_000, func() {
+		for range 6 {
+			before := p.cuts.Load()
+			p.cutAfter.Store(5000)
+			require.Eventually(t, func() bool { return p.cuts.Load() > before }, 20*time.Second, 5*time.Millisecond)
+			p.cutAfter.Store(0)
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+	s.exactlyOnce(t, ch)
+	assert.Positive(t, g.Metrics(t).Sum("otelcol_exporter_ch_batch_inserts_deduplicated_total", nil))
+	assert.Equal(t, ch.Uint(t, "SELECT count() FROM "+accessLogs), ch.Uint(t, "SELECT sum(requests) FROM "+harness.Database+".traffic_5min"), "rollup")
+}
+
+// TestClickHouseIsKilledInTheMiddleOfInserts: again and again, under load.
+func TestClickHouseIsKilledInTheMiddleOfInserts(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr())
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 30_000, func() {
+		for range 4 {
+			require.NoError(t, ch.Kill())
+			require.NoError(t, ch.Restart(context.Background()))
+			time.Sleep(1500 * time.Millisecond)
+		}
+	})
+	s.exactlyOnce(t, ch)
+	assert.Equal(t, ch.Uint(t, "SELECT count() FROM "+accessLogs), ch.Uint(t, "SELECT sum(requests) FROM "+harness.Database+".traffic_5min"), "rollup")
+}
+
+// TestTheGatewayIsKilled with the queue on disk while a client sends. What was acknowledged at the first send is there
+// once. A request that was under way is sent again: its rows may have been on disk already, so they may be there twice.
+func TestTheGatewayIsKilled(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), onDisk...)
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 20_000, func() {
+		for range 3 {
+			g.Kill()
+			g.Start()
+			time.Sleep(1500 * time.Millisecond)
+		}
+	})
+	v := s.exactlyOnce(t, ch)
+	t.Logf("sent again: %d, of which the first send had reached the disk: %d", v.again, v.againDoubled)
+}
+
+// TestBothAreKilled: ClickHouse and gateway, in turn.
+func TestBothAreKilled(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), onDisk...)
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 10_000, func() {
+		require.NoError(t, ch.Kill())
+		time.Sleep(time.Second)
+		g.Kill()
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = ch.Restart(context.Background()) })
+		g.Start()
+		wg.Wait()
+	})
+	s.exactlyOnce(t, ch)
+}

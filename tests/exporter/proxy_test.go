@@ -1,0 +1,136 @@
+package exporter
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proxy stands between the gateway and ClickHouse. It can lose the answer to an insert, which a server that is healthy
+// does not do.
+type proxy struct {
+	l       net.Listener
+	backend string
+	// cutAfter > 0: a connection on which the client has sent that many bytes more loses the answers and is cut when
+	// the server has answered.
+	cutAfter atomic.Int64
+	cuts     atomic.Int64
+	// deny answers as ClickHouse does to a wrong password: the engine from npm ends instead.
+	deny atomic.Bool
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+func startProxy(t testing.TB, backend string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{l: l, backend: backend, conns: map[net.Conn]bool{}}
+	var wg sync.WaitGroup
+	wg.Go(func() { p.serve(&wg) })
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.closeAll()
+		wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) addr() string { return p.l.Addr().String() }
+
+func (p *proxy) serve(wg *sync.WaitGroup) {
+	for {
+		client, err := p.l.Accept()
+		if err != nil {
+			return
+		}
+		if p.deny.Load() {
+			deny(client)
+			continue
+		}
+		server, err := net.Dial("tcp", p.backend)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.track(client, server)
+		wg.Go(func() { p.connect(client, server) })
+	}
+}
+
+// deny is error 516 to whatever hello.
+func deny(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	_, _ = client.Read(make([]byte, 1024))
+	b := binary.LittleEndian.AppendUint32([]byte{2}, 516)
+	for _, text := range []string{"DB::Exception", "default: Authentication failed", ""} {
+		b = append(append(b, byte(len(text))), text...)
+	}
+	_, _ = client.Write(append(b, 0))
+}
+
+func (p *proxy) track(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		p.conns[c] = true
+	}
+}
+
+func (p *proxy) closeAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		_ = c.Close()
+	}
+	clear(p.conns)
+}
+
+// connect copies both ways until one side ends.
+func (p *proxy) connect(client, server net.Conn) {
+	var sent atomic.Int64 // since the last answer
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(countingWriter{server, &sent}, client)
+		_ = server.Close()
+	}()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buf)
+		limit := p.cutAfter.Load()
+		if limit > 0 && sent.Load() > limit {
+			p.cuts.Add(1) // the server has answered to the data; nobody will know what
+			break
+		}
+		sent.Store(0)
+		if n > 0 {
+			if _, err := client.Write(buf[:n]); err != nil {
+				break
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = client.Close()
+	_ = server.Close()
+	<-done
+}
+
+type countingWriter struct {
+	w io.Writer
+	n *atomic.Int64
+}
+
+func (c countingWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n.Add(int64(n))
+	return n, err
+}

@@ -1,0 +1,128 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// sender is an OTLP client that sends access records at a rate, and again what was not acknowledged.
+type sender struct {
+	t       testing.TB
+	client  plogotlp.GRPCClient
+	conn    *grpc.ClientConn
+	timeout time.Duration
+	rows    int // per request
+	workers int
+
+	mu sync.Mutex
+	// first and again are the rows of requests that were acknowledged when they were sent first, and later.
+	first, again map[int]bool
+	next         int
+}
+
+func newSender(t testing.TB, addr string) *sender {
+	t.Helper()
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &sender{
+		t: t, conn: conn, client: plogotlp.NewGRPCClient(conn), timeout: 5 * time.Second, rows: 200, workers: 8,
+		first: map[int]bool{}, again: map[int]bool{},
+	}
+}
+
+// run sends rate rows a second for d; then every request that was begun is sent until it is acknowledged.
+func (s *sender) run(rate int, d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	var wg sync.WaitGroup
+	requests := make(chan int)
+	for range s.workers {
+		wg.Go(func() {
+			for start := range requests {
+				s.send(start)
+			}
+		})
+	}
+	tick := time.NewTicker(time.Second * time.Duration(s.rows) / time.Duration(rate))
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+			select {
+			case requests <- s.next:
+				s.next += s.rows
+			case <-ctx.Done():
+			}
+		case <-ctx.Done():
+		}
+	}
+	close(requests)
+	wg.Wait()
+}
+
+// resendTimeout bounds how long a request is sent again and again.
+const resendTimeout = 15 * time.Minute
+
+func (s *sender) send(start int) {
+	req := plogotlp.NewExportRequestFromLogs(records(start, s.rows))
+	deadline := time.Now().Add(resendTimeout)
+	for attempt := 0; time.Now().Before(deadline); attempt++ {
+		ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+		_, err := s.client.Export(ctx, req)
+		cancel()
+		if err == nil {
+			s.acknowledged(start, attempt == 0)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Errorf("rows from %d on were never acknowledged", start)
+}
+
+func (s *sender) acknowledged(start int, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := start; i < start+s.rows; i++ {
+		if first {
+			s.first[i] = true
+		} else {
+			s.again[i] = true
+		}
+	}
+}
+
+func rowID(i int) string { return fmt.Sprintf("%032x", i+1) }
+
+func records(start, n int) plog.Logs {
+	ld := plog.NewLogs()
+	rl := ld.ResourceLogs().AppendEmpty()
+	rl.Resource().Attributes().PutStr("avika.agent.id", fmt.Sprintf("web-%02d", start/n%10))
+	recs := rl.ScopeLogs().AppendEmpty().LogRecords()
+	now := time.Now()
+	for i := start; i < start+n; i++ {
+		rec := recs.AppendEmpty()
+		rec.SetEventName("nginx.access")
+		rec.SetTimestamp(pcommon.NewTimestampFromTime(now))
+		a := rec.Attributes()
+		a.PutStr("http.request.method", "GET")
+		a.PutStr("url.path", "/products/"+fmt.Sprint(i%1000))
+		a.PutInt("http.response.status_code", 200)
+		a.PutInt("http.response.body.size", int64(i))
+		a.PutDouble("nginx.request.time", 0.01)
+		a.PutStr("nginx.request.id", rowID(i))
+		a.PutStr("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36")
+		a.PutStr("network.peer.address", "203.0.113.7")
+	}
+	return ld
+}

@@ -7,7 +7,7 @@ import (
 )
 
 // peek waits for the first bytes of a connection and leaves them there. It returns fewer than peekBytes when that tells a
-// mistake, or when no more come.
+// mistake, or when the connection's deadline has passed.
 func peek(connection net.Conn) []byte {
 	conn, ok := connection.(syscall.Conn)
 	if !ok {
@@ -18,15 +18,13 @@ func peek(connection net.Conn) []byte {
 		return nil
 	}
 	var first [peekBytes]byte
-	n, last := 0, -1
+	n := 0
 	err = raw.Read(func(fd uintptr) bool {
 		n, _, err = syscall.Recvfrom(int(fd), first[:], syscall.MSG_PEEK)
 		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
 			return false
 		}
-		ended := err != nil || n <= 0 || n == last // readable again, but no more bytes: the other side has closed
-		last = n
-		return ended || n == len(first) || mistake(first[:n]) != ""
+		return err != nil || n <= 0 || n == len(first) || mistake(first[:n]) != ""
 	})
 	if err != nil || n < 0 {
 		return nil

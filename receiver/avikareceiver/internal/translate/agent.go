@@ -54,7 +54,7 @@ const unknownVersion = "unknown"
 // Heartbeat takes over the facts of a heartbeat that was queued at the given Unix time, unless newer ones are known. It
 // trims the labels of the message to the configured number and returns how many were left out.
 func (a *Agent) Heartbeat(queued int64, message *agentv1.Heartbeat) (labelsLeftOut int) {
-	labelsLeftOut = trimLabels(message.Labels, a.settings.Labels)
+	message.Labels, labelsLeftOut = trimLabels(message.Labels, a.settings.Labels)
 	if queued < a.queued {
 		return labelsLeftOut
 	}
@@ -76,17 +76,26 @@ func (f *facts) same(message *agentv1.Heartbeat, version string) bool {
 		f.isPod == message.GetIsPod() && maps.Equal(f.labels, message.GetLabels())
 }
 
-// trimLabels removes what is beyond the limit, the last in alphabetical order, so that the choice is always the same.
-func trimLabels(labels map[string]string, limit int) int {
-	excess := len(labels) - limit
-	if excess <= 0 {
-		return 0
+// trimLabels returns at most limit of the labels, the first in alphabetical order, so that the choice is always the same, and
+// how many it left out.
+func trimLabels(labels map[string]string, limit int) (kept map[string]string, leftOut int) {
+	if len(labels) <= limit {
+		return labels, 0
 	}
-	keys := slices.Sorted(maps.Keys(labels))
-	for _, key := range keys[limit:] {
-		delete(labels, key)
+	keys := make([]string, 0, limit+1)
+	for key := range labels {
+		if len(keys) == limit && (limit == 0 || key >= keys[limit-1]) {
+			continue
+		}
+		at, _ := slices.BinarySearch(keys, key)
+		keys = slices.Insert(keys, at, key)
+		keys = keys[:min(len(keys), limit)]
 	}
-	return excess
+	kept = make(map[string]string, limit)
+	for _, key := range keys {
+		kept[key] = labels[key]
+	}
+	return kept, len(labels) - limit
 }
 
 // buildResource lays out the resource on its own, because it outlives batches.

@@ -62,6 +62,11 @@ func TestLabelsAreLimited(t *testing.T) {
 	require.Equal(t, map[string]any{"service.name": "nginx", "service.instance.id": "a", "avika.agent.id": "a", "avika.label.a": "1", "avika.label.b": "2"}, described(t, agent))
 }
 
+func TestNoLabelsAtAll(t *testing.T) {
+	settings := Settings{Logs: true}
+	require.Equal(t, 1, NewAgent(&settings, "a").Heartbeat(1, &agentv1.Heartbeat{Labels: map[string]string{"a": "1"}}))
+}
+
 func TestAMillionLabels(t *testing.T) {
 	labels := make(map[string]string, 1_000_000)
 	for i := range 1_000_000 {

@@ -88,9 +88,8 @@ func (a *Agent) sampleResource(message *agentv1.NginxMetrics) *Resource {
 	if maps.Equal(all, a.facts.labels) {
 		return a.resource
 	}
-	trimLabels(all, a.settings.Labels)
 	f := a.facts
-	f.labels = all
+	f.labels, _ = trimLabels(all, a.settings.Labels)
 	return a.buildResource(&f)
 }
 

@@ -49,6 +49,9 @@ type Config struct {
 
 	// Peers is how other gateways are reached.
 	Peers PeersConfig `mapstructure:"peers"`
+
+	// clock is the gateway's own clock; tests set it wrong.
+	clock func() time.Time
 }
 
 // PostgreSQLConfig says where PostgreSQL is.

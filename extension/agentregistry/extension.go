@@ -161,7 +161,7 @@ func (r *registry) fleetSettings(listener net.Listener) (fleet.Settings, error) 
 	settings := fleet.Settings{
 		GatewayID: c.GatewayID, Address: c.Advertise, Version: r.build.version, RequireApproval: c.Enrolment == enrolmentApproval,
 		Lease: c.Lease.Duration, Renew: c.Lease.RenewInterval, FlushInterval: c.FlushInterval, SweepInterval: sweepInterval,
-		OperationTimeout: c.PostgreSQL.QueryTimeout, CommandExpiry: c.Commands.Expiry,
+		Clock: c.clock, OperationTimeout: c.PostgreSQL.QueryTimeout, CommandExpiry: c.Commands.Expiry,
 		Policy: store.SweepPolicy{
 			AgentRetention: c.Retention.Agents, HistoryRetention: c.Retention.History, HistoryPerAgent: c.Retention.HistoryPerAgent,
 			Confirm: c.Commands.ConfirmTimeout, ConfirmUpdate: c.Commands.UpdateTimeout,

@@ -82,7 +82,7 @@ func hostWith(extensions map[component.ID]component.Component) component.Host {
 }
 
 // start runs a registry on a port of its own until the test ends.
-func start(t *testing.T, h component.Host, change func(*Config)) *registry {
+func start(t testing.TB, h component.Host, change func(*Config)) *registry {
 	t.Helper()
 	config := createDefaultConfig().(*Config)
 	config.HTTP.NetAddr.Endpoint = "localhost:0"

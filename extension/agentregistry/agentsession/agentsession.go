@@ -90,3 +90,17 @@ type Session interface {
 	// Close ends the session. It may be called twice.
 	Close()
 }
+
+type peerKey struct{}
+
+// ContextWithPeer lets the registry's gRPC services know who calls them. A receiver that authenticates its callers by
+// anything but a collector auth extension puts them into the context of unary calls, too.
+func ContextWithPeer(ctx context.Context, peer Peer) context.Context {
+	return context.WithValue(ctx, peerKey{}, peer)
+}
+
+// PeerFromContext returns the caller, if a receiver said who it is.
+func PeerFromContext(ctx context.Context) (Peer, bool) {
+	peer, ok := ctx.Value(peerKey{}).(Peer)
+	return peer, ok
+}

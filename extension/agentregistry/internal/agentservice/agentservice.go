@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/fleet"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
 	"github.com/avika-ai/avika-collector/internal/agentid"
@@ -72,8 +73,11 @@ func (s *Service) RemoveAgent(ctx context.Context, request *agentv1.RemoveAgentR
 	return &agentv1.RemoveAgentResponse{Success: true}, nil
 }
 
-// caller is who an authenticator, or a verified client certificate, says the caller is.
+// caller is who the receiver, an authenticator or a verified client certificate says the caller is.
 func caller(ctx context.Context) (name string, known bool) {
+	if p, ok := agentsession.PeerFromContext(ctx); ok && p.AgentID != "" && p.Authentication == agentsession.AuthenticationPSK {
+		return p.AgentID, true
+	}
 	if auth := client.FromContext(ctx).Auth; auth != nil {
 		if subject, ok := auth.GetAttribute("subject").(string); ok && subject != "" {
 			return subject, true

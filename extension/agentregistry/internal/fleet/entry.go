@@ -56,7 +56,7 @@ func (f *Fleet) state(e *entry) State {
 	s := State{Agent: e.agent, Live: e.live, Rates: e.rates}
 	s.Online, s.Since = f.online(e)
 	if e.local != nil {
-		e.local.describe(&s.Live, f.offset)
+		e.local.describe(&s.Live, f.now())
 		s.Rates = e.local.currentRates()
 	}
 	s.Drift, s.Baseline = f.drift(e)
@@ -67,7 +67,7 @@ func (f *Fleet) state(e *entry) State {
 func (f *Fleet) online(e *entry) (bool, time.Time) {
 	switch {
 	case e.local != nil:
-		return true, e.local.openedAt(f.offset)
+		return true, e.local.openedAt(f.now())
 	case e.live.Session == 0:
 		return false, e.agent.FirstSeen
 	case !e.live.ClosedAt.IsZero():
@@ -115,7 +115,7 @@ func (f *Fleet) entryOf(agentID, hostname string) *entry {
 func (f *Fleet) apply(changes store.Changes, asked time.Time) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.offset = changes.Now.Sub(asked.Add(time.Since(asked) / 2))
+	f.offset = changes.Now.Sub(f.settings.Clock().Add(-time.Since(asked) / 2))
 	f.loaded, f.cursor, f.baselines = true, changes.Cursor, changes.Baselines
 	var changed []string
 	if changes.Full {

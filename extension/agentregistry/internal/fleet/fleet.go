@@ -35,6 +35,8 @@ type Settings struct {
 	OperationTimeout time.Duration
 	CommandExpiry    time.Duration
 	Policy           store.SweepPolicy
+	// Clock is this machine's; nil: time.Now. It may be wrong: only its steps matter, and only between two syncs.
+	Clock func() time.Time
 }
 
 // RateInterval is the time between two points of an agent's rates, and ratePoints how many are shared.
@@ -77,10 +79,11 @@ type Fleet struct {
 
 	mu          sync.RWMutex
 	incarnation int64
+	// own are all incarnations that this gateway had.
+	own map[int64]bool
 	// offset is the store's clock less this machine's.
 	offset    time.Duration
 	loaded    bool
-	started   time.Time
 	cursor    store.Cursor
 	database  Database
 	entries   map[string]*entry
@@ -104,11 +107,14 @@ type gateway struct {
 
 // New returns a fleet that is not running. report is told when the store's state changes, load is asked for this gateway's.
 func New(settings Settings, backend store.Store, logger *zap.Logger, report func(Database), load func() store.Load) *Fleet {
+	if settings.Clock == nil {
+		settings.Clock = time.Now
+	}
 	f := &Fleet{
 		settings: settings, store: backend, logger: logger, report: report, load: load,
-		entries: map[string]*entry{}, sessions: map[string]*session{}, ending: map[*session]struct{}{},
+		own: map[int64]bool{}, entries: map[string]*entry{}, sessions: map[string]*session{}, ending: map[*session]struct{}{},
 		older: map[*session]struct{}{}, enrol: map[string]store.Opening{}, confirm: map[string]string{},
-		started: time.Now(), database: Database{State: Connecting, Since: time.Now()},
+		database: Database{State: Connecting, Since: settings.Clock()},
 	}
 	f.wake.sync, f.wake.write, f.wake.claim = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	f.hub.fleet = f
@@ -139,11 +145,16 @@ func (f *Fleet) Shutdown(ctx context.Context) error {
 	if f.DatabaseState().State != Connected {
 		return nil // the lease runs out by itself
 	}
-	if err := f.write(ctx); err != nil {
-		return fmt.Errorf("write the registry's last changes: %w", err)
+	err := f.write(ctx)
+	if err == nil {
+		err = f.store.Leave(ctx, f.currentIncarnation())
 	}
-	if err := f.store.Leave(ctx, f.currentIncarnation()); err != nil {
-		return fmt.Errorf("give up the gateway's lease: %w", err)
+	if errors.Is(err, store.ErrUnavailable) {
+		f.logger.Warn("the registry's database went away before the last changes were written", zap.Error(err))
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write the registry's last changes: %w", err)
 	}
 	return nil
 }
@@ -161,7 +172,7 @@ func (f *Fleet) Now() time.Time {
 	return f.now()
 }
 
-func (f *Fleet) now() time.Time { return time.Now().Add(f.offset) }
+func (f *Fleet) now() time.Time { return f.settings.Clock().Add(f.offset) }
 
 // DatabaseState returns the state of the store.
 func (f *Fleet) DatabaseState() Database {

@@ -52,10 +52,10 @@ func (f *Fleet) List(filter Filter, page Page) ([]State, int) {
 	filter.Text = strings.ToLower(filter.Text)
 	matches := f.matching(&filter)
 	order := orders[page.Sort]
-	slices.SortFunc(matches, func(a, b State) int {
+	slices.SortFunc(matches, func(a, b *State) int {
 		c := 0
 		if order != nil {
-			c = order(&a, &b)
+			c = order(a, b)
 		}
 		if page.Descending {
 			c = -c
@@ -64,19 +64,25 @@ func (f *Fleet) List(filter Filter, page Page) ([]State, int) {
 	})
 	total := len(matches)
 	start := min(page.Offset, total)
-	return matches[start:min(start+page.Limit, total)], total
+	matches = matches[start:min(start+page.Limit, total)]
+	states := make([]State, len(matches))
+	for i, s := range matches {
+		states[i] = *s
+	}
+	return states, total
 }
 
-func (f *Fleet) matching(filter *Filter) []State {
+// matching returns pointers, as states are large and sorting moves them a lot.
+func (f *Fleet) matching(filter *Filter) []*State {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	var matches []State
+	var matches []*State
 	for _, e := range f.entries {
 		if !filter.passesEntry(e) {
 			continue
 		}
 		if s := f.state(e); filter.passesState(&s) {
-			matches = append(matches, s)
+			matches = append(matches, &s)
 		}
 	}
 	return matches

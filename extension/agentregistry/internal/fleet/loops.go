@@ -80,7 +80,7 @@ func (f *Fleet) join(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.incarnation = incarnation
+	f.incarnation, f.own[incarnation] = incarnation, true
 	return nil
 }
 

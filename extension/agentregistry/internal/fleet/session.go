@@ -111,10 +111,10 @@ func (f *Fleet) replace(e *entry, s *session) {
 // supersede takes note that another gateway holds the agent now. The fleet's lock is held.
 func (f *Fleet) supersede(e *entry) {
 	s := e.local
-	if s == nil || e.live.Incarnation == f.incarnation || !e.live.ClosedAt.IsZero() {
+	if s == nil || f.own[e.live.Incarnation] || !e.live.ClosedAt.IsZero() {
 		return
 	}
-	if e.live.OpenedAt.Before(s.openedAt(f.offset)) {
+	if e.live.OpenedAt.Before(s.openedAt(f.now())) {
 		return // ours is newer and about to be written
 	}
 	s.mu.Lock()
@@ -197,7 +197,7 @@ func (f *Fleet) retire(s *session) {
 	delete(f.sessions, id)
 	f.ending[s] = struct{}{}
 	if e, ok := f.entries[id]; ok && e.local == s {
-		s.describe(&e.live, f.offset)
+		s.describe(&e.live, f.now())
 		e.local, e.rates = nil, s.currentRates()
 		e.ended, e.endedAt = s.fence(), f.now()
 		if e.ended == 0 {
@@ -266,17 +266,15 @@ func (s *session) fence() int64 {
 }
 
 // openedAt is the time of opening by the store's clock.
-func (s *session) openedAt(offset time.Duration) time.Time {
-	return time.Now().Add(offset - time.Since(s.opened))
-}
+func (s *session) openedAt(now time.Time) time.Time { return now.Add(-time.Since(s.opened)) }
 
-// describe fills in what the session knows better than the store.
-func (s *session) describe(live *store.Liveness, offset time.Duration) {
+// describe fills in what the session knows better than the store. now is by the store's clock.
+func (s *session) describe(live *store.Liveness, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	live.AgentID, live.Session = s.peer.AgentID, s.number
 	live.GatewayID, live.Incarnation = s.fleet.settings.GatewayID, s.fleet.incarnation
 	live.Address, live.Authentication = clean(s.peer.Address, maxText), string(s.peer.Authentication)
-	live.OpenedAt, live.ClosedAt = s.openedAt(offset), time.Time{}
-	live.LastSeen = time.Now().Add(offset - time.Since(s.seen))
+	live.OpenedAt, live.ClosedAt = s.openedAt(now), time.Time{}
+	live.LastSeen = now.Add(-time.Since(s.seen))
 }

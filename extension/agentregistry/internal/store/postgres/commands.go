@@ -32,12 +32,12 @@ func (s *Store) CreateCommand(ctx context.Context, c store.Command) (store.Comma
 	batch.Queue(`with made as (
 			insert into avika.commands (id, agent_id, type, parameters, state, idempotency_key, requested_by, expires_at)
 			values ($1, $2, $3, $4::jsonb, 'pending', $5, $6, now() + $7 * interval '1 us')
-			on conflict (agent_id, idempotency_key) where idempotency_key <> '' do nothing returning `+commandColumns+`),
+			on conflict do nothing returning `+commandColumns+`),
 		logged as (
 			insert into avika.history (agent_id, kind, by, detail) select agent_id, 'command', requested_by, type || ' ' || id from made)
 		select `+commandColumns+` from made`,
 		c.ID, c.AgentID, c.Type, string(parameters), c.IdempotencyKey, c.RequestedBy, c.ExpiresIn.Microseconds())
-	batch.Queue("select "+commandColumns+" from avika.commands where agent_id = $1 and idempotency_key = $2 and $2 <> ''", c.AgentID, c.IdempotencyKey)
+	batch.Queue("select "+commandColumns+" from avika.commands where agent_id = $1 and (id = $3 or idempotency_key = $2 and $2 <> '')", c.AgentID, c.IdempotencyKey, c.ID)
 	batch.Queue("select pg_notify($1, incarnation::text) from avika.liveness where agent_id = $2 and closed_at is null", channel, c.AgentID)
 	notifyAll(batch)
 	var made, existing []store.Command
@@ -56,7 +56,7 @@ func (s *Store) CreateCommand(ctx context.Context, c store.Command) (store.Comma
 	case len(made) > 0:
 		return made[0], true, nil
 	case len(existing) > 0:
-		return existing[0], false, nil
+		return existing[0], existing[0].ID == c.ID, nil // its own, when only the answer to the first try was lost
 	}
 	return c, false, fmt.Errorf("%w: another gateway is making the same command", store.ErrUnavailable)
 }

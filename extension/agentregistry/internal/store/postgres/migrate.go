@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/tern/v2/migrate"
 )
 
@@ -119,5 +120,9 @@ func ignoreClosed(err error) error {
 
 // broken recognizes connections that ended in the middle.
 func broken(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) { // the server said why: it shuts down, or somebody ended the connection
+		return pg.Code == "57P01" || pg.Code == "57P02"
+	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -94,14 +94,20 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// attempts is how often a transaction that lost against another one is tried.
+// attempts is how often a transaction is tried that lost against another one, or whose connection had died unnoticed. Every
+// transaction may run twice, in case only the answer was lost.
 const attempts = 3
 
 // run runs a batch as one transaction and hands the results to read.
 func (s *Store) run(ctx context.Context, batch *pgx.Batch, read func(pgx.BatchResults) error) error {
 	var err error
 	for range attempts {
-		if err = s.runOnce(ctx, batch, read); !conflict(err) {
+		err = s.runOnce(ctx, batch, read)
+		dead := broken(err) || pgconn.SafeToRetry(err)
+		if dead {
+			s.pool.Reset() // its other connections went to the same end
+		}
+		if !dead && !conflict(err) || ctx.Err() != nil {
 			break
 		}
 	}

@@ -61,5 +61,5 @@ func openStore(t *testing.T, s Settings) *Store {
 
 func TestConformance(t *testing.T) {
 	testenv.Postgres(t)
-	storetest.Run(t, func(t *testing.T) store.Store { return openStore(t, settings(database(t))) })
+	storetest.Run(t, true, func(t *testing.T) store.Store { return openStore(t, settings(database(t))) })
 }

@@ -44,7 +44,7 @@ create table avika.liveness (
   closed_at timestamptz,
   last_seen timestamptz not null,
   rates real[] not null default '{}'
-) with (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.5);
+) with (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.5);
 
 create table avika.history (
   id bigint generated always as identity primary key,

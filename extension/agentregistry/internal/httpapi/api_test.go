@@ -1,11 +1,9 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/client"
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 
@@ -233,137 +230,6 @@ func checkDrift(t *testing.T, doc *spec, g *gateway) {
 	assert.Len(t, body["agents"], 1)
 }
 
-// event is one server-sent event.
-type event struct {
-	name string
-	data map[string]any
-}
-
-// follow reads events until the test ends.
-func follow(t *testing.T, doc *spec, target string, headers ...string) <-chan event {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	require.NoError(t, err)
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, answer.StatusCode)
-	require.NoError(t, doc.check("GET", request.URL.EscapedPath(), answer, nil))
-	events, done := make(chan event, 1000), make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(events)
-		scanner := bufio.NewScanner(answer.Body)
-		scanner.Buffer(nil, 1<<24)
-		name := ""
-		for scanner.Scan() {
-			if text, ok := strings.CutPrefix(scanner.Text(), "event: "); ok {
-				name = text
-			}
-			if text, ok := strings.CutPrefix(scanner.Text(), "data: "); ok {
-				e := event{name: name}
-				if json.Unmarshal([]byte(text), &e.data) == nil {
-					events <- e
-				}
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-		_ = answer.Body.Close()
-	})
-	return events
-}
-
-func await(t *testing.T, doc *spec, events <-chan event, schema, name string, is func(map[string]any) bool) map[string]any {
-	t.Helper()
-	deadline := time.After(soon)
-	for {
-		select {
-		case e, open := <-events:
-			require.True(t, open, "the stream ended before %q came", name)
-			if e.name != name {
-				continue
-			}
-			require.NoError(t, doc.validate(name, map[string]any{"$ref": "#/components/schemas/" + schema}, e.data))
-			if is == nil || is(e.data) {
-				return e.data
-			}
-		case <-deadline:
-			t.Fatalf("%q never came", name)
-		}
-	}
-}
-
-func checkStreams(t *testing.T, doc *spec, g *gateway, session agentsession.Session) {
-	t.Helper()
-	events := follow(t, doc, g.url+"/api/v1/events")
-	await(t, doc, events, "Status", "hello", nil)
-	passing := g.connect(t, "passing")
-	await(t, doc, events, "EventAgents", "agents", func(data map[string]any) bool {
-		return data["agents"].([]any)[0].(map[string]any)["id"] == "passing"
-	})
-	passing.Close()
-	await(t, doc, events, "GatewayList", "gateways", nil)
-	call(t, doc, "POST", g.url+"/api/v1/agents/passing/commands", `{"type":"reload"}`)
-	await(t, doc, events, "Command", "command", func(data map[string]any) bool { return data["state"] == "pending" })
-	call(t, doc, "DELETE", g.url+"/api/v1/agents/passing", "")
-	await(t, doc, events, "EventRemoved", "removed", nil)
-	await(t, doc, events, "EventActivity", "activity", nil)
-
-	lines := follow(t, doc, g.url+"/api/v1/agents/web-1-192-0-2-7/logs?lines=1&type=access")
-	assert.Equal(t, true, await(t, doc, lines, "TailOpen", "open", nil)["follow"])
-	answerLogRequest(t, session)
-	line := await(t, doc, lines, "TailLine", "line", nil)
-	assert.Equal(t, "<script>\ufffd", line["content"])
-	session.Close()
-	assert.Equal(t, "agent_gone", await(t, doc, lines, "TailEnd", "end", nil)["reason"])
-}
-
-// answerLogRequest does what a stock agent does, with one old line.
-func answerLogRequest(t *testing.T, session agentsession.Session) {
-	t.Helper()
-	deadline := time.After(soon)
-	for {
-		select {
-		case command := <-session.Commands():
-			session.CommandSent(command.CommandId, nil)
-			if command.GetLogRequest() == nil || command.GetLogRequest().LogType != "access" {
-				continue
-			}
-			entry := &agentv1.LogEntry{LogType: "access", Timestamp: time.Now().Add(-time.Hour).Unix(), Content: "<script>\xff"}
-			assert.True(t, session.TakeLog(entry))
-			return
-		case <-deadline:
-			t.Fatal("no log request came")
-		}
-	}
-}
-
-func TestLogTailThroughAnotherGateway(t *testing.T) {
-	doc := loadSpec(t)
-	shared := embedded.New()
-	first := serve(t, shared, "gateway-1", nil)
-	second := serve(t, shared, "gateway-2", nil)
-	session := first.connect(t, "a")
-	require.Eventually(t, func() bool {
-		state, _ := second.fleet.Get("a")
-		return state.Online
-	}, soon, tick)
-	lines := follow(t, doc, second.url+"/api/v1/agents/a/logs?lines=1&follow=false", "Authorization", "Bearer x")
-	assert.Equal(t, "gateway-1", await(t, doc, lines, "TailOpen", "open", nil)["gateway"])
-	answerLogRequest(t, session)
-	await(t, doc, lines, "TailLine", "line", nil)
-	assert.Equal(t, "complete", await(t, doc, lines, "TailEnd", "end", nil)["reason"])
-	events, err := shared.Commands(t.Context(), "a", 1)
-	require.NoError(t, err)
-	assert.Contains(t, events[0].RequestedBy, "through gateway-2")
-}
-
 func TestIdempotencyKey(t *testing.T) {
 	doc := loadSpec(t)
 	g := one(t, nil)
@@ -387,94 +253,6 @@ func TestCommandForAnAgentThatIsNotApproved(t *testing.T) {
 	answer, body := call(t, doc, "POST", g.url+"/api/v1/agents/a/commands", `{"type":"reload"}`)
 	assert.Equal(t, http.StatusConflict, answer.StatusCode)
 	assert.Equal(t, "urn:avika:problem:not-approved", body["type"])
-}
-
-// changes are all requests that change something or reach an agent.
-func changes(g *gateway) map[string]string {
-	return map[string]string{
-		g.url + "/api/v1/agents/a":          "DELETE",
-		g.url + "/api/v1/agents/a/approve":  "POST",
-		g.url + "/api/v1/agents/a/revoke":   "POST",
-		g.url + "/api/v1/agents/a/commands": "POST",
-		g.url + "/api/v1/agents/a/logs":     "GET",
-		g.url + "/api/v1/baselines/b":       "PUT",
-	}
-}
-
-func TestReadOnlyUnlessSomebodyHasToSayWhoTheyAre(t *testing.T) {
-	doc := loadSpec(t)
-	for _, mode := range []string{ControlAuth, ControlOff} {
-		g := one(t, func(s *Settings) { s.Control = mode })
-		g.connect(t, "a")
-		for target, method := range changes(g) {
-			answer, body := call(t, doc, method, target, "{}")
-			assert.Equal(t, http.StatusForbidden, answer.StatusCode, target)
-			assert.Equal(t, "urn:avika:problem:control-disabled", body["type"])
-			assert.Contains(t, body["detail"], "control")
-		}
-		_, status := call(t, doc, "GET", g.url+"/api/v1/status", "")
-		assert.Equal(t, false, status["control"].(map[string]any)["enabled"])
-		answer, _ := call(t, doc, "GET", g.url+"/api/v1/agents/a", "")
-		assert.Equal(t, http.StatusOK, answer.StatusCode)
-	}
-}
-
-func TestForeignPagesControlNothing(t *testing.T) {
-	g := one(t, nil)
-	g.connect(t, "a")
-	for target, method := range changes(g) {
-		answer, body := call(t, nil, method, target, "{}", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example")
-		assert.Equal(t, http.StatusForbidden, answer.StatusCode, target)
-		assert.Equal(t, "urn:avika:problem:cross-origin", body["type"])
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, g.url+"/api/v1/agents/a", nil)
-	require.NoError(t, err)
-	request.Host = "rebound.example:5021"
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	assert.Equal(t, http.StatusForbidden, answer.StatusCode, "a foreign name that points here")
-}
-
-type identity struct{ subject string }
-
-func (i identity) GetAttribute(name string) any {
-	if name == "subject" {
-		return i.subject
-	}
-	return nil
-}
-
-func (identity) GetAttributeNames() []string { return []string{"subject"} }
-
-func withAuth(s *Settings) {
-	s.Control = ControlAuth
-	s.Authenticate = func(ctx context.Context, headers map[string][]string) (context.Context, error) {
-		if got := headers["Authorization"]; len(got) != 1 || got[0] != "Bearer good" {
-			return ctx, errors.New("no")
-		}
-		return client.NewContext(ctx, client.Info{Auth: identity{"ann"}}), nil
-	}
-}
-
-func TestAuthentication(t *testing.T) {
-	doc := loadSpec(t)
-	g := one(t, withAuth)
-	g.connect(t, "a")
-	for _, path := range []string{"/api/v1/agents", "/api/v1/events", "/api/v1/openapi.yaml", "/api/v1/nothing"} {
-		answer, _ := call(t, nil, "GET", g.url+path, "", "Authorization", "Bearer bad")
-		assert.Equal(t, http.StatusUnauthorized, answer.StatusCode, path)
-		assert.NotEmpty(t, answer.Header.Get("WWW-Authenticate"))
-	}
-	for _, path := range []string{"/health", "/ready"} {
-		answer, _ := call(t, doc, "GET", g.url+path, "")
-		assert.Equal(t, http.StatusOK, answer.StatusCode, path)
-	}
-	answer, body := call(t, doc, "POST", g.url+"/api/v1/agents/a/commands", `{"type":"reload"}`, "Authorization", "Bearer good")
-	assert.Equal(t, http.StatusAccepted, answer.StatusCode)
-	assert.Equal(t, "ann", body["requested_by"])
-	_, body = call(t, doc, "POST", g.url+"/api/v1/agents/a/revoke", "", "Authorization", "Bearer good")
-	assert.Equal(t, "ann", body["decision"].(map[string]any)["by"])
 }
 
 func TestUnknownPathsAndHeaders(t *testing.T) {

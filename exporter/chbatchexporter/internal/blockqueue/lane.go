@@ -52,7 +52,7 @@ type openBlock struct {
 }
 
 // maxFree is how many builders a lane keeps for reuse.
-const maxFree = 2
+const maxFree = 1
 
 func (l *lane) newBlock() *openBlock {
 	b := &openBlock{lane: l, since: time.Now()}

@@ -13,9 +13,9 @@ type Column interface {
 	Size() int
 	// Reset forgets the rows and keeps the memory.
 	Reset()
-	// appendPrefix writes what the format wants before any data, also before the offsets of an array around it.
-	appendPrefix(b []byte) []byte
-	appendData(b []byte) []byte
+	// prefix writes what the format wants before any data, also before the offsets of an array around it.
+	prefix(w *frameWriter)
+	data(w *frameWriter)
 }
 
 // Fixed is a column of numbers of Width bytes: integers, floats, Bool, DateTime and DateTime64.
@@ -33,9 +33,9 @@ func (c *Fixed) Size() int { return len(c.buf) }
 
 func (c *Fixed) Reset() { c.buf = c.buf[:0] }
 
-func (c *Fixed) appendPrefix(b []byte) []byte { return b }
+func (c *Fixed) prefix(*frameWriter) {}
 
-func (c *Fixed) appendData(b []byte) []byte { return append(b, c.buf...) }
+func (c *Fixed) data(w *frameWriter) { w.write(c.buf) }
 
 // Append8 appends to a column of 1 byte. The column's width must be that of the method, for all of them.
 func (c *Fixed) Append8(v uint8) { c.buf = append(c.buf, v) }
@@ -79,9 +79,9 @@ func (c *String) Size() int { return len(c.buf) }
 
 func (c *String) Reset() { c.buf, c.rows = c.buf[:0], 0 }
 
-func (c *String) appendPrefix(b []byte) []byte { return b }
+func (c *String) prefix(*frameWriter) {}
 
-func (c *String) appendData(b []byte) []byte { return append(b, c.buf...) }
+func (c *String) data(w *frameWriter) { w.write(c.buf) }
 
 // Append copies v.
 func (c *String) Append(v string) {

@@ -25,10 +25,11 @@ func (c *Array[C]) End() {
 	c.offsets = binary.LittleEndian.AppendUint64(c.offsets, uint64(c.Values.Rows()))
 }
 
-func (c *Array[C]) appendPrefix(b []byte) []byte { return c.Values.appendPrefix(b) }
+func (c *Array[C]) prefix(w *frameWriter) { c.Values.prefix(w) }
 
-func (c *Array[C]) appendData(b []byte) []byte {
-	return c.Values.appendData(append(b, c.offsets...))
+func (c *Array[C]) data(w *frameWriter) {
+	w.write(c.offsets)
+	c.Values.data(w)
 }
 
 // Map is a column Map(LowCardinality(String), String), or Map(String, String) when keys are not in a dictionary.
@@ -104,11 +105,13 @@ func (c *Map) RepeatLast() {
 	c.End()
 }
 
-func (c *Map) appendPrefix(b []byte) []byte {
-	return c.values.appendPrefix(c.keys().appendPrefix(b))
+func (c *Map) prefix(w *frameWriter) {
+	c.keys().prefix(w)
+	c.values.prefix(w)
 }
 
-func (c *Map) appendData(b []byte) []byte {
-	b = append(b, c.offsets...)
-	return c.values.appendData(c.keys().appendData(b))
+func (c *Map) data(w *frameWriter) {
+	w.write(c.offsets)
+	c.keys().data(w)
+	c.values.data(w)
 }

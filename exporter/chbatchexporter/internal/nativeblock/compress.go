@@ -16,13 +16,20 @@ const (
 	None = "none"
 )
 
-// maxFrame is how many bytes go into one frame. ClickHouse reads up to 1 GiB; small ones bound memory on both sides.
-const maxFrame = 8 << 20
+const (
+	// frameSize is how many bytes go into one frame: few enough to stay in the CPU's caches.
+	frameSize = 1 << 20
+	// maxFrame is the largest frame that is read back.
+	maxFrame = 8 << 20
+	// directSize is how large a piece must be to be compressed where it is, without a copy.
+	directSize = 128 << 10
+)
 
 // Compressor writes ClickHouse's compressed frames. Not safe for concurrent use.
 type Compressor struct {
-	w        *compress.Writer
-	raw, out []byte
+	w   *compress.Writer
+	fw  frameWriter
+	out []byte
 }
 
 // NewCompressor makes one for a method.
@@ -35,16 +42,74 @@ func NewCompressor(method string) (*Compressor, error) {
 	return &Compressor{w: compress.NewWriter(compress.LevelZero, m)}, nil
 }
 
+// frames returns a writer that appends frames to b.
+func (c *Compressor) frames(b []byte) *frameWriter {
+	w := &c.fw
+	w.w, w.out, w.raw, w.size, w.err = c.w, b, w.raw[:0], 0, nil
+	return w
+}
+
 func (c *Compressor) appendFrames(b, raw []byte) ([]byte, error) {
-	for len(raw) > 0 {
-		n := min(len(raw), maxFrame)
-		if err := c.w.Compress(raw[:n]); err != nil {
-			return b, err
+	w := c.frames(b)
+	w.write(raw)
+	return w.end()
+}
+
+// frameWriter collects small pieces, and compresses.
+type frameWriter struct {
+	w    *compress.Writer
+	out  []byte
+	raw  []byte // not compressed yet
+	buf  []byte // for callers
+	size int    // bytes that were written, before compression
+	err  error  // the first one
+}
+
+func (w *frameWriter) write(p []byte) {
+	w.size += len(p)
+	if len(p) >= directSize {
+		w.flush()
+		for ; len(p) > frameSize; p = p[frameSize:] {
+			w.compress(p[:frameSize])
 		}
-		b = append(b, c.w.Data...)
-		raw = raw[n:]
+		w.compress(p)
+		return
 	}
-	return b, nil
+	if w.raw = append(w.raw, p...); len(w.raw) >= frameSize-directSize {
+		w.flush()
+	}
+}
+
+func (w *frameWriter) uint64(v uint64) {
+	w.buf = binary.LittleEndian.AppendUint64(w.buf[:0], v)
+	w.write(w.buf)
+}
+
+func (w *frameWriter) string(s string) {
+	w.buf = appendString(w.buf[:0], s)
+	w.write(w.buf)
+}
+
+func (w *frameWriter) flush() {
+	if len(w.raw) > 0 {
+		w.compress(w.raw)
+		w.raw = w.raw[:0]
+	}
+}
+
+func (w *frameWriter) compress(p []byte) {
+	if w.err == nil {
+		w.err = w.w.Compress(p)
+	}
+	if w.err == nil {
+		w.out = append(w.out, w.w.Data...)
+	}
+}
+
+// end returns the frames. The next piece begins a new one.
+func (w *frameWriter) end() ([]byte, error) {
+	w.flush()
+	return w.out, w.err
 }
 
 // A frame is: checksum, method, size with the header but without the checksum, size of the data, compressed data.

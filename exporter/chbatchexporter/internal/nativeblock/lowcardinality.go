@@ -68,20 +68,24 @@ const (
 	lowCardinalityFlags = 1<<9 | 1<<10
 )
 
-func (c *LowCardinality) appendPrefix(b []byte) []byte {
-	return binary.LittleEndian.AppendUint64(b, lowCardinalityVersion)
-}
+func (c *LowCardinality) prefix(w *frameWriter) { w.uint64(lowCardinalityVersion) }
 
-func (c *LowCardinality) appendData(b []byte) []byte {
+func (c *LowCardinality) data(w *frameWriter) {
 	if len(c.index) == 0 {
-		return b
+		return
 	}
 	width := indexWidth(len(c.words))
-	b = binary.LittleEndian.AppendUint64(b, lowCardinalityFlags|uint64(width))
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.words)))
-	b = append(b, c.keys...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(c.index)))
-	return appendIndex(b, c.index, width)
+	w.uint64(lowCardinalityFlags | uint64(width))
+	w.uint64(uint64(len(c.words)))
+	w.write(c.keys)
+	w.uint64(uint64(len(c.index)))
+	const piece = 4096
+	for index := c.index; len(index) > 0; {
+		n := min(len(index), piece)
+		w.buf = appendIndex(w.buf[:0], index[:n], width)
+		w.write(w.buf)
+		index = index[n:]
+	}
 }
 
 // indexWidth is 0, 1 or 2 for an index of 1, 2 or 4 bytes.

@@ -33,22 +33,21 @@ func (s *Sealed) Size() int {
 // Seal compresses the block's columns with c. The block may be reset afterwards.
 func (b *Block) Seal(c *Compressor) (*Sealed, error) {
 	s := &Sealed{Rows: b.Rows, Columns: make([]SealedColumn, len(b.Fields))}
-	c.out = c.out[:0]
+	w := c.frames(c.out[:0])
 	ends := make([]int, len(b.Fields))
 	for i := range b.Fields {
 		f := &b.Fields[i]
 		if f.Column.Rows() != b.Rows {
 			return nil, fmt.Errorf("column %s has %d rows of %d", f.Name, f.Column.Rows(), b.Rows)
 		}
-		c.raw = appendField(c.raw[:0], f)
-		s.RawSize += len(c.raw)
-		var err error
-		if c.out, err = c.appendFrames(c.out, c.raw); err != nil {
+		f.write(w)
+		if _, err := w.end(); err != nil {
 			return nil, fmt.Errorf("compress column %s: %w", f.Name, err)
 		}
-		ends[i] = len(c.out)
+		ends[i] = len(w.out)
 	}
-	frames := slices.Clone(c.out) // exactly as large as it must be, for it may be kept for long
+	c.out, s.RawSize = w.out, w.size
+	frames := slices.Clone(w.out) // exactly as large as it must be, for it may be kept for long
 	start := 0
 	for i, end := range ends {
 		s.Columns[i] = SealedColumn{Name: b.Fields[i].Name, Type: b.Fields[i].Type, Frames: frames[start:end:end]}
@@ -57,11 +56,12 @@ func (b *Block) Seal(c *Compressor) (*Sealed, error) {
 	return s, nil
 }
 
-func appendField(b []byte, f *Field) []byte {
-	b = appendString(b, f.Name)
-	b = appendString(b, f.Type)
-	b = append(b, 0) // no custom serialization
-	return f.Column.appendData(f.Column.appendPrefix(b))
+func (f *Field) write(w *frameWriter) {
+	w.string(f.Name)
+	w.string(f.Type)
+	w.write([]byte{0}) // no custom serialization
+	f.Column.prefix(w)
+	f.Column.data(w)
 }
 
 func appendString(b []byte, s string) []byte { return append(appendLen(b, len(s)), s...) }
@@ -74,10 +74,10 @@ func (s *Sealed) AppendWire(b []byte, c *Compressor, keep func(name string) bool
 			columns++
 		}
 	}
-	c.raw = append(c.raw[:0], blockInfo[:]...)
-	c.raw = binary.AppendUvarint(c.raw, uint64(columns))
-	c.raw = binary.AppendUvarint(c.raw, uint64(s.Rows))
-	b, err := c.appendFrames(b, c.raw)
+	head := append(make([]byte, 0, 64), blockInfo[:]...)
+	head = binary.AppendUvarint(head, uint64(columns))
+	head = binary.AppendUvarint(head, uint64(s.Rows))
+	b, err := c.appendFrames(b, head)
 	if err != nil {
 		return b, err
 	}

@@ -46,6 +46,7 @@ type registry struct {
 	server    *http.Server
 	address   net.Addr
 	serving   sync.WaitGroup
+	running   bool
 	stopping  chan struct{}
 	stop      sync.Once
 	// closePeers ends idle connections to other gateways.
@@ -93,24 +94,31 @@ func (r *registry) start(ctx context.Context, host component.Host, listener net.
 	}
 	r.store = measured.New(backend)
 	settings, err := r.fleetSettings(listener)
+	if err == nil {
+		r.fleet = fleet.New(settings, r.store, r.settings.Logger, r.reportTo(host), r.load)
+		err = errors.Join(r.createTelemetry(), r.createServer(ctx, host, settings.GatewayID, name))
+	}
 	if err != nil {
+		if r.telemetry != nil {
+			r.telemetry.Shutdown()
+		}
 		return errors.Join(err, backend.Close(ctx))
 	}
-	r.fleet = fleet.New(settings, r.store, r.settings.Logger, r.reportTo(host), r.load)
-	if r.telemetry, err = metadata.NewTelemetryBuilder(r.settings.TelemetrySettings); err != nil {
-		return errors.Join(fmt.Errorf("create metrics: %w", err), backend.Close(ctx))
-	}
-	if err := r.observe(r.telemetry); err != nil {
-		return errors.Join(fmt.Errorf("register metrics: %w", err), backend.Close(ctx))
-	}
-	if err := r.createServer(ctx, host, settings.GatewayID, name); err != nil {
-		return errors.Join(err, backend.Close(ctx))
-	}
-	r.address = listener.Addr()
+	r.address, r.running = listener.Addr(), true
 	r.fleet.Start()
 	r.serve(host, listener)
 	r.settings.Logger.Info("agent registry serves", zap.Stringer("address", listener.Addr()),
 		zap.String("gateway_id", settings.GatewayID), zap.String("backend", name))
+	return nil
+}
+
+func (r *registry) createTelemetry() (err error) {
+	if r.telemetry, err = metadata.NewTelemetryBuilder(r.settings.TelemetrySettings); err != nil {
+		return fmt.Errorf("create metrics: %w", err)
+	}
+	if err := r.observe(r.telemetry); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
 	return nil
 }
 
@@ -257,7 +265,7 @@ func (r *registry) serve(host component.Host, listener net.Listener) {
 
 // Shutdown implements component.Component.
 func (r *registry) Shutdown(ctx context.Context) error {
-	if r.fleet == nil {
+	if !r.running {
 		return nil
 	}
 	var errs []error

@@ -110,7 +110,7 @@ func (in *inserter) encode(sealed []*nativeblock.Sealed, keep func(string) bool)
 	}
 	blocks := make([]chconn.Block, len(sealed))
 	for i, s := range sealed {
-		if blocks[i], err = s.AppendWire(make([]byte, 0, s.Size()+128), comp, keep); err != nil {
+		if blocks[i], err = s.Wire(comp, keep); err != nil {
 			return nil, err
 		}
 	}

@@ -158,7 +158,7 @@ func sinkBlock(t testing.TB, from, to int, drop ...string) chconn.Block {
 
 func wire(t testing.TB, s *nativeblock.Sealed, c *nativeblock.Compressor, drop ...string) chconn.Block {
 	t.Helper()
-	b, err := s.AppendWire(nil, c, func(name string) bool { return !slices.Contains(drop, name) })
+	b, err := s.Wire(c, func(name string) bool { return !slices.Contains(drop, name) })
 	require.NoError(t, err)
 	return b
 }
@@ -166,6 +166,10 @@ func wire(t testing.TB, s *nativeblock.Sealed, c *nativeblock.Compressor, drop .
 func insert(c *chconn.Conn, sql, token string, blocks ...chconn.Block) (chconn.Summary, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	blocks = slices.Clone(blocks)
+	for i := range blocks {
+		blocks[i] = slices.Clone(blocks[i])
+	}
 	return c.Insert(ctx, chconn.Statement{SQL: sql, Settings: []chconn.Setting{
 		{Key: "async_insert", Value: "0"}, {Key: "insert_deduplicate", Value: "1"}, {Key: "insert_deduplication_token", Value: token},
 	}}, blocks)

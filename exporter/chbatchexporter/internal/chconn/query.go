@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
@@ -41,8 +42,8 @@ func (c *Conn) Query(ctx context.Context, s Statement, result proto.Result, onBl
 	return c.finish(ctx, err)
 }
 
-// Block is the body of a Data packet, complete and compressed.
-type Block []byte
+// Block is the body of a Data packet, complete and compressed. Sending uses it up.
+type Block = net.Buffers
 
 // Insert sends an INSERT statement and the blocks, and waits until ClickHouse has stored them. An *Error is an answer:
 // nothing is in doubt. After any other error the rows may be stored or not.
@@ -81,7 +82,7 @@ func (c *Conn) sendBlocks(blocks []Block) error {
 		if err := c.flush(); err != nil {
 			return err
 		}
-		if _, err := c.net.Write(b); err != nil {
+		if _, err := b.WriteTo(c.net); err != nil {
 			return err
 		}
 	}

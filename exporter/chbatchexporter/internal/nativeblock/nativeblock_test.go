@@ -49,8 +49,9 @@ func TestColumnsAreWhatClickHouseReads(t *testing.T) {
 	for _, method := range []string{LZ4, ZSTD, None} {
 		s, err := b.Seal(compressor(t, method))
 		require.NoError(t, err)
-		wire, err := s.AppendWire(nil, compressor(t, None), func(string) bool { return true })
+		buffers, err := s.Wire(compressor(t, None), func(string) bool { return true })
 		require.NoError(t, err)
+		wire := bytes.Join(buffers, nil)
 		var num proto.ColUInt64
 		var str proto.ColStr
 		low := proto.NewLowCardinality[string](new(proto.ColStr))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 )
 
@@ -66,27 +67,22 @@ func (f *Field) write(w *frameWriter) {
 
 func appendString(b []byte, s string) []byte { return append(appendLen(b, len(s)), s...) }
 
-// AppendWire appends the block as the body of a Data packet, with the columns that keep accepts.
-func (s *Sealed) AppendWire(b []byte, c *Compressor, keep func(name string) bool) ([]byte, error) {
+// Wire is the body of a Data packet with the columns that keep accepts. The frames are not copied.
+func (s *Sealed) Wire(c *Compressor, keep func(name string) bool) (net.Buffers, error) {
+	out := net.Buffers{nil}
 	columns := 0
 	for i := range s.Columns {
 		if keep(s.Columns[i].Name) {
 			columns++
+			out = append(out, s.Columns[i].Frames)
 		}
 	}
 	head := append(make([]byte, 0, 64), blockInfo[:]...)
 	head = binary.AppendUvarint(head, uint64(columns))
 	head = binary.AppendUvarint(head, uint64(s.Rows))
-	b, err := c.appendFrames(b, head)
-	if err != nil {
-		return b, err
-	}
-	for i := range s.Columns {
-		if keep(s.Columns[i].Name) {
-			b = append(b, s.Columns[i].Frames...)
-		}
-	}
-	return b, nil
+	var err error
+	out[0], err = c.appendFrames(nil, head)
+	return out, err
 }
 
 // blockInfo: field 1, no overflow row; field 2, bucket -1; end.

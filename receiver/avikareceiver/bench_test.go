@@ -26,8 +26,9 @@ func BenchmarkReceive(b *testing.B) {
 	b.Logf("an entry is %d bytes", len(encodedEntries(0)[0]))
 	for name, streams := range map[string]int{"streams=1": 1, "streams=8": 8} {
 		b.Run("floor/"+name, func(b *testing.B) { benchmarkLoad(b, startFloor(b), streams) })
-		b.Run("receiver/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, false), streams) })
-		b.Run("spans/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, true), streams) })
+		b.Run("receiver/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, false, false), streams) })
+		b.Run("reuse/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, false, true), streams) })
+		b.Run("spans/"+name, func(b *testing.B) { benchmarkLoad(b, startForBench(b, true, false), streams) })
 	}
 }
 
@@ -40,7 +41,7 @@ func BenchmarkFleet(b *testing.B) {
 		"agents=10000/heartbeats=1": {Streams: 10_000, Rate: 1, Messages: seconds, Heartbeats: true},
 	} {
 		b.Run("floor/"+name, func(b *testing.B) { l.Address = startFloor(b); benchmarkFleet(b, l, seconds) })
-		b.Run("receiver/"+name, func(b *testing.B) { l.Address = startForBench(b, false); benchmarkFleet(b, l, seconds) })
+		b.Run("receiver/"+name, func(b *testing.B) { l.Address = startForBench(b, false, false); benchmarkFleet(b, l, seconds) })
 	}
 }
 
@@ -131,10 +132,11 @@ func (floor) Connect(stream agentv1.Commander_ConnectServer) error {
 	}
 }
 
-func startForBench(b *testing.B, spans bool) string {
+func startForBench(b *testing.B, spans, reuse bool) string {
 	factory, ctx := NewFactory(), context.Background()
 	config := createDefaultConfig().(*Config)
 	config.NetAddr.Endpoint = "127.0.0.1:0"
+	config.Batch.Reuse = reuse
 	settings := receivertest.NewNopSettings(metadata.Type)
 	logs, err := factory.CreateLogs(ctx, settings, config, consumertest.NewNop())
 	if err != nil {

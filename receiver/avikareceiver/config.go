@@ -86,6 +86,11 @@ type BatchConfig struct {
 	// Timeout is how long the first record of a batch waits for others.
 	Timeout time.Duration `mapstructure:"timeout"`
 
+	// Reuse uses the memory of log records and spans again when the pipelines have let go of them, which saves a third
+	// of the CPU time. It is only for pipelines whose components keep nothing after they have returned, or count a reference to what they keep,
+	// as the collector's core and the ch_batch exporter do. Others would see data change.
+	Reuse bool `mapstructure:"reuse"`
+
 	// prevent unkeyed literal initialization
 	_ struct{}
 }

@@ -57,7 +57,7 @@ func fullConfig() *Config {
 	want.PSK = PSKConfig{Keys: testKey, KeyFile: "/etc/avika/psk", ClockSkew: time.Minute}
 	want.TrustedProxies = []string{"10.0.0.0/8", "fd00::/8,192.0.2.1"}
 	want.Spans.Enabled = false
-	want.Batch = BatchConfig{MaxRecords: 1000, MaxBytes: 65536, Timeout: time.Second}
+	want.Batch = BatchConfig{MaxRecords: 1000, MaxBytes: 65536, Timeout: time.Second, Reuse: true}
 	want.Limits = LimitsConfig{Streams: 100, PendingBytes: 1 << 20, StreamWindow: 65535, Labels: 8, IdleTimeout: 10 * time.Second}
 	want.Retry.InitialInterval, want.Retry.MaxInterval, want.Retry.MaxElapsedTime = time.Second, 10*time.Second, time.Minute
 	want.ShutdownTimeout = 5 * time.Second

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata/pref"
 
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
 )
 
@@ -21,13 +22,7 @@ const dataFormat = "avika"
 // deliver returns when the pipelines have taken the batch, or refused it for good.
 func (r *avikaReceiver) deliver(ctx context.Context, batch *pending) {
 	if len(batch.entries) > 0 {
-		logs, traces, counts := r.translate(batch)
-		if counts.Records > 0 {
-			r.deliverLogs(ctx, logs, counts.Records)
-		}
-		if counts.Spans > 0 {
-			r.deliverTraces(ctx, traces, counts.Spans)
-		}
+		r.deliverEntries(ctx, batch)
 	}
 	metrics, counts := batch.samples.Take()
 	r.telemetry.refusedValues(counts.RefusedValues)
@@ -36,20 +31,35 @@ func (r *avikaReceiver) deliver(ctx context.Context, batch *pending) {
 	}
 }
 
-// translate makes OpenTelemetry data of the entries and lets go of them.
-func (r *avikaReceiver) translate(batch *pending) (plog.Logs, ptrace.Traces, translate.Counts) {
+// deliverEntries makes OpenTelemetry data of the entries. The translator goes back at once, unless the memory that it has given to
+// the data is to be used again.
+func (r *avikaReceiver) deliverEntries(ctx context.Context, batch *pending) {
 	translator := r.translators.Get().(*translate.Translator)
-	defer r.translators.Put(translator)
-	defer batch.release()
 	logs, traces, counts := translator.Translate(batch.entries, batch.segments)
+	batch.release()
 	r.telemetry.translated(&counts)
-	return logs, traces, counts
+	if !r.config.Batch.Reuse {
+		r.translators.Put(translator)
+	}
+	released := true
+	if counts.Records > 0 {
+		released = r.deliverLogs(ctx, logs, counts.Records)
+	}
+	if counts.Spans > 0 {
+		released = r.deliverTraces(ctx, traces, counts.Spans) && released
+	}
+	if r.config.Batch.Reuse {
+		translator.Done(released)
+		r.translators.Put(translator)
+	}
 }
 
-// The reference held below keeps pdata's pools, when they are on, from taking data apart that may be offered again.
+// Marking data as owned by the pipeline makes the reference that they came with the receiver's own, until it is given up below: data that may be offered
+// again must not be taken apart by pdata's pools, when they are on. The functions for logs and traces report whether nobody else holds
+// a reference.
 
-func (r *avikaReceiver) deliverLogs(ctx context.Context, logs plog.Logs, n int) {
-	pref.RefLogs(logs)
+func (r *avikaReceiver) deliverLogs(ctx context.Context, logs plog.Logs, n int) (released bool) {
+	pref.MarkPipelineOwnedLogs(logs)
 	defer pref.UnrefLogs(logs)
 	ctx = r.report.StartLogsOp(ctx)
 	rest := logs
@@ -61,10 +71,11 @@ func (r *avikaReceiver) deliverLogs(ctx context.Context, logs plog.Logs, n int) 
 		return err
 	})
 	r.report.EndLogsOp(ctx, dataFormat, n, err)
+	return pdataslab.HeldAlone(logs)
 }
 
-func (r *avikaReceiver) deliverTraces(ctx context.Context, traces ptrace.Traces, n int) {
-	pref.RefTraces(traces)
+func (r *avikaReceiver) deliverTraces(ctx context.Context, traces ptrace.Traces, n int) (released bool) {
+	pref.MarkPipelineOwnedTraces(traces)
 	defer pref.UnrefTraces(traces)
 	ctx = r.report.StartTracesOp(ctx)
 	rest := traces
@@ -76,10 +87,11 @@ func (r *avikaReceiver) deliverTraces(ctx context.Context, traces ptrace.Traces,
 		return err
 	})
 	r.report.EndTracesOp(ctx, dataFormat, n, err)
+	return pdataslab.SpansHeldAlone(traces)
 }
 
 func (r *avikaReceiver) deliverMetrics(ctx context.Context, metrics pmetric.Metrics, n int) {
-	pref.RefMetrics(metrics)
+	pref.MarkPipelineOwnedMetrics(metrics)
 	defer pref.UnrefMetrics(metrics)
 	ctx = r.report.StartMetricsOp(ctx)
 	rest := metrics

@@ -115,6 +115,48 @@ func TestEverythingArrivesWithPooling(t *testing.T) {
 	g.requireAllOnce(4, 200)
 }
 
+// With reuse, a consumer may copy what it needs or hold a reference; either way data must not change under its hands.
+func TestReuseLeavesAloneWhatIsHeld(t *testing.T) {
+	g := newRig(t, func(c *Config) { c.Batch.MaxRecords = 10; c.Batch.Reuse = true; c.Spans.Enabled = false })
+	var mu sync.Mutex
+	var held []plog.Logs
+	copies := plog.NewLogs()
+	g.consume = func(_ context.Context, logs plog.Logs) error {
+		if pref.MarkPipelineOwnedLogs(logs) { // as the service does
+			defer pref.UnrefLogs(logs)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(held) < 100 && logs.LogRecordCount()%2 == 0 {
+			pref.RefLogs(logs)
+			held = append(held, logs)
+			return nil
+		}
+		clone := plog.NewLogs()
+		logs.CopyTo(clone)
+		clone.ResourceLogs().MoveAndAppendTo(copies.ResourceLogs())
+		return nil
+	}
+	g.start()
+	g.sendAll(4, 2000)
+	g.stop()
+	g.logs.Reset()
+	require.Len(t, held, 100)
+	for _, logs := range held {
+		clone := plog.NewLogs()
+		logs.CopyTo(clone)
+		clone.ResourceLogs().MoveAndAppendTo(copies.ResourceLogs())
+		pref.UnrefLogs(logs)
+	}
+	require.NoError(t, g.logs.ConsumeLogs(t.Context(), copies))
+	g.requireAllOnce(4, 2000)
+}
+
+// Without reuse, a consumer may keep data as it likes.
+func TestReuseIsOffByDefault(t *testing.T) {
+	require.False(t, createDefaultConfig().(*Config).Batch.Reuse)
+}
+
 // While the pipeline fails, reading stops, memory stays bounded and nothing is lost; when it recovers, data flow.
 func TestBackPressure(t *testing.T) {
 	var failing atomic.Bool

@@ -82,7 +82,7 @@ func (r *avikaReceiver) start(ctx context.Context, host component.Host) error {
 		Logs: r.logs != nil, Metrics: r.metrics != nil, Spans: r.traces != nil && r.config.Spans.Enabled,
 		TrustedProxies: proxies, Labels: r.config.Limits.Labels, Version: r.settings.BuildInfo.Version,
 	}
-	r.translators.New = func() any { return translate.NewTranslator(&r.translation) }
+	r.translators.New = func() any { return translate.NewTranslator(&r.translation, r.config.Batch.Reuse) }
 	if r.psk, err = newPSKVerifier(&r.config.PSK, r.logger); err != nil {
 		return err
 	}

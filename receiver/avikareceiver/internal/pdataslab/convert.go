@@ -93,3 +93,16 @@ func convertValue(to pcommon.Value, value Value) {
 		}
 	}
 }
+
+// HeldAlone reports whether the caller's reference to logs is the only one, when it has marked them as owned by the pipeline.
+// Consumers that keep logs must hold a reference, as those of the collector's core do; that is for the operator to know.
+func HeldAlone(logs plog.Logs) bool {
+	return knownState && (*reference[struct{}])(unsafe.Pointer(&logs)).references() == 1
+}
+
+// SpansHeldAlone is HeldAlone for traces.
+func SpansHeldAlone(traces ptrace.Traces) bool {
+	return knownState && (*reference[struct{}])(unsafe.Pointer(&traces)).references() == 1
+}
+
+func (r *reference[T]) references() int32 { return (*state)(r.state).refs.Load() }

@@ -4,6 +4,7 @@ package pdataslab
 
 import (
 	"reflect"
+	"sync/atomic"
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -18,11 +19,28 @@ type (
 		state unsafe.Pointer
 	}
 	wrapped[T any] struct{ value T }
+	// state counts references.
+	state struct {
+		refs  atomic.Int32
+		state uint32
+	}
 )
 
 // types holds the type words of interfaces that hold pdata's wrappers. Where the layout is not the expected one, they are those of
 // our own types, and only convert.go reads them.
 var types, sameLayout = findTypes()
+
+// knownState says that references can be read.
+var knownState = stateMatches(reflect.TypeFor[plog.Logs]()) && stateMatches(reflect.TypeFor[ptrace.Traces]())
+
+func stateMatches(public reflect.Type) bool {
+	if public.Kind() != reflect.Struct || public.NumField() != 2 || public.Field(1).Type.Kind() != reflect.Pointer {
+		return false
+	}
+	held := public.Field(1).Type.Elem()
+	return public.Field(1).Name == "state" && held.Kind() == reflect.Struct && held.NumField() == 2 && held.Field(0).Name == "refs" &&
+		held.Field(0).Type == reflect.TypeFor[atomic.Int32]() && held.Field(0).Offset == 0
+}
 
 type typeWords struct {
 	text, integer, double, array unsafe.Pointer

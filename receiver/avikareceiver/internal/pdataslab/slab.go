@@ -7,8 +7,8 @@
 // apart, [Logs] and [Spans] go through the public functions. The result is the same, only slower.
 //
 // What is built is shared between records and batches (constant values, resources, arrays). It must be
-// marked read-only before it leaves the receiver, and is never reused: the garbage collector takes a slab when the last
-// consumer has let go of it.
+// marked read-only before it leaves the receiver. It is left to the garbage collector, unless the owner of a slab knows that
+// all consumers have let go of it; see [HeldAlone].
 package pdataslab
 
 //lint:file-ignore U1000 structures have pdata's fields, in their order, whether they are set or not
@@ -74,10 +74,11 @@ type array struct {
 	values []Value
 }
 
-// Slab hands out parts of arrays, which are shared by neighbouring records and batches. It never hands out the same
-// part twice.
+// Slab hands out parts of arrays, which are shared by neighbouring records and batches. It never hands out the same part
+// twice, unless it is told that nobody has it any more.
 type Slab struct {
-	bytes   chunk[byte]
+	// text is never handed out again, because consumers may keep strings.
+	text    chunk[byte]
 	strings chunk[string]
 	ints    chunk[int64]
 	floats  chunk[float64]
@@ -93,12 +94,41 @@ type Slab struct {
 	count int
 }
 
+// Keep makes the slab remember what it hands out until Recycle or Forget.
+func (s *Slab) Keep() { s.each(chunkKeep) }
+
+// Recycle hands out again what was handed out since Keep, or since the last Recycle or Forget. Nobody may have it any more.
+func (s *Slab) Recycle() { s.each(chunkRecycle) }
+
+// Forget leaves what was handed out to the garbage collector.
+func (s *Slab) Forget() { s.each(chunkForget) }
+
+type chunkAction int
+
+const (
+	chunkKeep chunkAction = iota
+	chunkRecycle
+	chunkForget
+)
+
+func (s *Slab) each(action chunkAction) {
+	s.strings.do(action)
+	s.ints.do(action)
+	s.floats.do(action)
+	s.values.do(action)
+	s.arrays.do(action)
+	s.refs.do(action)
+	s.pairs.do(action)
+	s.records.do(action)
+	s.spans.do(action)
+}
+
 // Copy returns a copy of b.
 func (s *Slab) Copy(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	to := s.bytes.take(len(b))
+	to := s.text.take(len(b))
 	copy(to, b)
 	return unsafe.String(&to[0], len(to))
 }
@@ -161,15 +191,48 @@ func (s *Slab) Close() []KeyValue {
 }
 
 // Record returns an empty log record.
-func (s *Slab) Record() *LogRecord { return s.records.one() }
+func (s *Slab) Record() *LogRecord {
+	record := s.records.one()
+	if s.records.keep {
+		*record = LogRecord{}
+	}
+	return record
+}
 
 // Span returns an empty span.
-func (s *Slab) Span() *Span { return s.spans.one() }
+func (s *Slab) Span() *Span {
+	span := s.spans.one()
+	if s.spans.keep {
+		*span = Span{}
+	}
+	return span
+}
 
 // chunk hands out pieces of arrays of a fixed size.
 type chunk[T any] struct {
 	buffer []T
 	used   int
+
+	// With keep, full are the arrays that were handed out whole, and spare those that can be handed out again.
+	keep        bool
+	full, spare [][]T
+}
+
+// maxSpare bounds what a chunk keeps for another time, so that one large batch is not kept forever.
+const maxSpare = 64
+
+func (c *chunk[T]) do(action chunkAction) {
+	switch action {
+	case chunkKeep:
+		*c = chunk[T]{keep: true}
+	case chunkRecycle:
+		c.spare = append(c.spare, c.full[:min(len(c.full), max(maxSpare-len(c.spare), 0))]...)
+		clear(c.full)
+		c.full, c.used = c.full[:0], 0
+	case chunkForget:
+		clear(c.full)
+		c.full, c.buffer, c.used = c.full[:0], nil, 0
+	}
 }
 
 // chunkBytes is small enough for the allocator's size classes, which makes it cheaper than larger pieces, and leaves
@@ -199,6 +262,14 @@ func (c *chunk[T]) reserve(n int) []T {
 }
 
 func (c *chunk[T]) grow(n int) {
+	if c.keep && c.buffer != nil {
+		c.full = append(c.full, c.buffer)
+	}
+	c.used = 0
+	if last := len(c.spare) - 1; last >= 0 && len(c.spare[last]) >= n {
+		c.buffer, c.spare[last], c.spare = c.spare[last], nil, c.spare[:last]
+		return
+	}
 	var element T
-	c.buffer, c.used = make([]T, max(chunkBytes/int(unsafe.Sizeof(element)), n)), 0
+	c.buffer = make([]T, max(chunkBytes/int(unsafe.Sizeof(element)), n))
 }

@@ -13,6 +13,7 @@ import (
 )
 
 func TestLayoutIsTheExpectedOne(t *testing.T) {
+	require.True(t, knownState, "pdata counts references in another way")
 	require.True(t, sameLayout, "pdata has changed: update the mirrored types, or accept that the slow path is used")
 }
 
@@ -137,6 +138,72 @@ func TestAppendingToOneRecordLeavesTheNextAlone(t *testing.T) {
 	got := records.At(1)
 	require.Equal(t, want.Attributes().AsRaw(), got.Attributes().AsRaw())
 	require.Equal(t, "line 1", got.Body().Str())
+}
+
+func TestRecycledSlabsBuildTheSame(t *testing.T) {
+	var slab Slab
+	slab.Keep()
+	for _, n := range []int{1000, 1, 3, 700, 1000} {
+		got := buildLogs(&slab, n)
+		require.True(t, pref.EqualLogs(wantLogs(n), got), "%d records", n)
+		slab.Recycle()
+	}
+	kept := buildLogs(&slab, 500)
+	slab.Forget()
+	buildLogs(&slab, 500)
+	slab.Recycle()
+	buildLogs(&slab, 1000)
+	require.True(t, pref.EqualLogs(wantLogs(500), kept), "what was forgotten is left alone")
+}
+
+func TestRecycledSlabsAllocateNothing(t *testing.T) {
+	var slab Slab
+	slab.Keep()
+	body := []byte("GET / HTTP/1.1")
+	build := func() {
+		for range 1000 {
+			record := slab.Record()
+			record.Body = slab.String(string(body[:3]))
+			slab.Open(4)
+			slab.Put("int", slab.Int(1))
+			slab.Put("double", slab.Float(1))
+			list, elements := slab.Array(2)
+			elements[0], elements[1] = slab.Int(1), slab.Int(2)
+			slab.Put("list", list)
+			record.Attributes = slab.Close()
+		}
+		slab.Recycle()
+	}
+	build()
+	require.LessOrEqual(t, testing.AllocsPerRun(10, build), 1010.0, "the strings of this test alone")
+}
+
+func TestSpareIsBounded(t *testing.T) {
+	var slab Slab
+	slab.Keep()
+	for range 100_000 {
+		slab.Open(22)
+		for range 22 {
+			slab.Put("k", Value{})
+		}
+		slab.Close()
+	}
+	slab.Recycle()
+	require.LessOrEqual(t, len(slab.pairs.spare), maxSpare)
+}
+
+func TestHeldAlone(t *testing.T) {
+	logs, traces := plog.NewLogs(), ptrace.NewTraces()
+	require.True(t, HeldAlone(logs))
+	require.True(t, SpansHeldAlone(traces))
+	pref.RefLogs(logs)
+	pref.RefTraces(traces)
+	require.False(t, HeldAlone(logs))
+	require.False(t, SpansHeldAlone(traces))
+	pref.UnrefLogs(logs)
+	pref.UnrefTraces(traces)
+	require.True(t, HeldAlone(logs))
+	require.True(t, SpansHeldAlone(traces))
 }
 
 func TestSlabAllocatesPerBatch(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 func described(t *testing.T, agent *Agent) map[string]any {
 	t.Helper()
-	logs, _, _ := NewTranslator(agent.settings).Translate([]Entry{encoded(t, &agentv1.LogEntry{})}, []Segment{{Resource: agent.Resource()}})
+	logs, _, _ := NewTranslator(agent.settings, false).Translate([]Entry{encoded(t, &agentv1.LogEntry{})}, []Segment{{Resource: agent.Resource()}})
 	return logs.ResourceLogs().At(0).Resource().Attributes().AsRaw()
 }
 

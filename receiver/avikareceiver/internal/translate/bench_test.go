@@ -40,7 +40,7 @@ func BenchmarkTranslate(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			const size = 250
 			entries := benchEntries(size)
-			translator := NewTranslator(&settings)
+			translator := NewTranslator(&settings, false)
 			segments := []Segment{{Resource: NewAgent(&settings, "web-01-10-0-2-15").Resource()}}
 			b.ReportAllocs()
 			b.SetBytes(int64(len(entries[0].Encoded)))

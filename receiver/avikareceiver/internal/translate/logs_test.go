@@ -37,7 +37,7 @@ func encoded(t testing.TB, entry *agentv1.LogEntry) Entry {
 
 func translateWith(settings *Settings, entries ...Entry) (plog.Logs, ptrace.Traces, Counts) {
 	agent := NewAgent(settings, "web-01-10-0-2-15")
-	return NewTranslator(settings).Translate(entries, []Segment{{Resource: agent.Resource()}})
+	return NewTranslator(settings, false).Translate(entries, []Segment{{Resource: agent.Resource()}})
 }
 
 // one translates an entry and returns its record.
@@ -315,7 +315,7 @@ func TestSegmentsHaveTheirResources(t *testing.T) {
 	before := agent.Resource()
 	agent.Heartbeat(1, &agentv1.Heartbeat{Hostname: "h"})
 	entry := encoded(t, &agentv1.LogEntry{Content: jsonLine})
-	logs, traces, _ := NewTranslator(&allSettings).Translate([]Entry{entry, entry, entry}, []Segment{{before, 0}, {agent.Resource(), 2}})
+	logs, traces, _ := NewTranslator(&allSettings, false).Translate([]Entry{entry, entry, entry}, []Segment{{before, 0}, {agent.Resource(), 2}})
 	require.Equal(t, 2, logs.ResourceLogs().Len())
 	require.Equal(t, 2, logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().Len())
 	require.Equal(t, 1, logs.ResourceLogs().At(1).ScopeLogs().At(0).LogRecords().Len())
@@ -339,7 +339,7 @@ func TestLogsOrSpansAlone(t *testing.T) {
 // Data that was handed out must not change when the translator goes on.
 func TestDataStaysAsItIs(t *testing.T) {
 	agent := NewAgent(&allSettings, "a")
-	translator := NewTranslator(&allSettings)
+	translator := NewTranslator(&allSettings, false)
 	marshaler := plog.JSONMarshaler{}
 	var kept []plog.Logs
 	var want [][]byte
@@ -360,7 +360,7 @@ func TestDataStaysAsItIs(t *testing.T) {
 func TestAtMostAFifthOfAnAllocationPerEntry(t *testing.T) {
 	settings := Settings{Logs: true}
 	entries := benchEntries(250)
-	translator := NewTranslator(&settings)
+	translator := NewTranslator(&settings, false)
 	segments := []Segment{{Resource: NewAgent(&settings, "a").Resource()}}
 	allocations := testing.AllocsPerRun(20, func() { translator.Translate(entries, segments) })
 	require.LessOrEqual(t, allocations/float64(len(entries)), 0.2)
@@ -372,7 +372,7 @@ func FuzzTranslate(f *testing.F) {
 	f.Add(encoded(f, &agentv1.LogEntry{Content: jsonLine}).Encoded)
 	seed, _ := hex.DecodeString("ffff")
 	f.Add(seed)
-	translator := NewTranslator(&allSettings)
+	translator := NewTranslator(&allSettings, false)
 	agent := NewAgent(&allSettings, "a")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		logs, traces, counts := translator.Translate([]Entry{{Encoded: b, Queued: 1, Received: 1}}, []Segment{{Resource: agent.Resource()}})

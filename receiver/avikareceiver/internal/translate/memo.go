@@ -44,7 +44,7 @@ func (m *memo) put(entry memoized) {
 func (t *Translator) upstreamList(list []byte) (pdataslab.Value, int) {
 	entry, ok := t.upstreams.get(list)
 	if !ok {
-		entry.text = t.slab.Copy(list)
+		entry.text = t.lasting.Copy(list)
 		entry.value, entry.number = t.splitUpstreams(raw(entry.text))
 		t.upstreams.put(entry)
 	}
@@ -54,11 +54,11 @@ func (t *Translator) upstreamList(list []byte) (pdataslab.Value, int) {
 // splitUpstreams makes values that point into the list.
 func (t *Translator) splitUpstreams(list []byte) (pdataslab.Value, int64) {
 	n := countAttempts(list)
-	value, elements := t.slab.Array(n)
+	value, elements := t.lasting.Array(n)
 	for i := range elements {
 		var entry []byte
 		entry, list, _ = logline.NextAttempt(list)
-		elements[i] = t.slab.String(text(entry))
+		elements[i] = t.lasting.String(text(entry))
 	}
 	return value, int64(n)
 }
@@ -67,10 +67,10 @@ func (t *Translator) splitUpstreams(list []byte) (pdataslab.Value, int64) {
 func (t *Translator) host(text string) (pdataslab.Value, int64) {
 	entry, ok := t.hosts.get(raw(text))
 	if !ok {
-		entry.text = t.slab.Copy(raw(text))
+		entry.text = t.lasting.Copy(raw(text))
 		var name string
 		name, entry.number = splitHost(entry.text)
-		entry.value = t.slab.String(name)
+		entry.value = t.lasting.String(name)
 		t.hosts.put(entry)
 	}
 	return entry.value, entry.number

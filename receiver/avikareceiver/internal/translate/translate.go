@@ -7,6 +7,7 @@ package translate
 
 import (
 	"net/netip"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -59,6 +60,9 @@ type Counts struct {
 type Translator struct {
 	settings *Settings
 	slab     pdataslab.Slab
+	// lasting is for values that are remembered.
+	lasting  pdataslab.Slab
+	reuse    bool
 	records  []*pdataslab.LogRecord
 	spans    []*pdataslab.Span
 	resource *Resource
@@ -71,19 +75,45 @@ type Translator struct {
 	hosts     memo
 }
 
-// NewTranslator returns a translator for any stream with these settings.
-func NewTranslator(settings *Settings) *Translator { return &Translator{settings: settings} }
+// NewTranslator returns a translator for any stream with these settings. With reuse, Done must be called before each further
+// translation.
+func NewTranslator(settings *Settings, reuse bool) *Translator {
+	t := &Translator{settings: settings, reuse: reuse}
+	if reuse {
+		t.slab.Keep()
+	}
+	return t
+}
+
+// Done tells what became of the last translation: whether all consumers have let go of it, so that its memory can be used again.
+func (t *Translator) Done(released bool) {
+	if released {
+		t.slab.Recycle()
+		return
+	}
+	t.slab.Forget()
+	t.records, t.spans = nil, nil
+}
 
 // Translate makes logs and spans of entries; the first segment starts at index 0.
 func (t *Translator) Translate(entries []Entry, segments []Segment) (plog.Logs, ptrace.Traces, Counts) {
 	logs, traces := plog.NewLogs(), ptrace.NewTraces()
 	t.counts = Counts{}
+	if t.settings.Logs {
+		t.records = slices.Grow(t.records[:0], len(entries))
+	}
+	if t.settings.Spans {
+		t.spans = slices.Grow(t.spans[:0], 2*len(entries))
+	}
 	for i, segment := range segments {
 		end := len(entries)
 		if i+1 < len(segments) {
 			end = segments[i+1].From
 		}
 		t.segment(logs, traces, segment.Resource, entries[segment.From:end])
+	}
+	if !t.reuse {
+		t.records, t.spans = nil, nil
 	}
 	logs.MarkReadOnly()
 	traces.MarkReadOnly()
@@ -92,44 +122,39 @@ func (t *Translator) Translate(entries []Entry, segments []Segment) (plog.Logs, 
 
 func (t *Translator) segment(logs plog.Logs, traces ptrace.Traces, resource *Resource, entries []Entry) {
 	t.resource = resource
-	if t.settings.Logs {
-		t.records = make([]*pdataslab.LogRecord, 0, len(entries))
-	}
-	if t.settings.Spans {
-		t.spans = make([]*pdataslab.Span, 0, 2*len(entries))
-	}
+	records, spans := len(t.records), len(t.spans)
 	for i := range entries {
 		t.translate(&entries[i])
 	}
-	if len(t.records) > 0 {
-		t.addLogs(logs)
+	if len(t.records) > records {
+		t.addLogs(logs, slices.Clip(t.records[records:]))
 	}
-	if len(t.spans) > 0 {
-		t.addSpans(traces)
+	if len(t.spans) > spans {
+		t.addSpans(traces, slices.Clip(t.spans[spans:]))
 	}
-	t.records, t.spans, t.resource, t.entry = nil, nil, nil, wire.LogEntry{}
+	t.resource, t.entry = nil, wire.LogEntry{}
 }
 
-func (t *Translator) addLogs(logs plog.Logs) {
+func (t *Translator) addLogs(logs plog.Logs, records []*pdataslab.LogRecord) {
 	resource := logs.ResourceLogs().AppendEmpty()
 	resource.SetSchemaUrl(nginxsemconv.SchemaURL)
 	pdataslab.Attributes(resource.Resource().Attributes(), t.resource.attributes)
 	scope := resource.ScopeLogs().AppendEmpty()
 	scope.SetSchemaUrl(nginxsemconv.SchemaURL)
 	t.settings.nameScope(scope.Scope())
-	pdataslab.Logs(scope.LogRecords(), t.records)
-	t.counts.Records += len(t.records)
+	pdataslab.Logs(scope.LogRecords(), records)
+	t.counts.Records += len(records)
 }
 
-func (t *Translator) addSpans(traces ptrace.Traces) {
+func (t *Translator) addSpans(traces ptrace.Traces, spans []*pdataslab.Span) {
 	resource := traces.ResourceSpans().AppendEmpty()
 	resource.SetSchemaUrl(nginxsemconv.SchemaURL)
 	pdataslab.Attributes(resource.Resource().Attributes(), t.resource.attributes)
 	scope := resource.ScopeSpans().AppendEmpty()
 	scope.SetSchemaUrl(nginxsemconv.SchemaURL)
 	t.settings.nameScope(scope.Scope())
-	pdataslab.Spans(scope.Spans(), t.spans)
-	t.counts.Spans += len(t.spans)
+	pdataslab.Spans(scope.Spans(), spans)
+	t.counts.Spans += len(spans)
 }
 
 func (s *Settings) nameScope(scope pcommon.InstrumentationScope) {

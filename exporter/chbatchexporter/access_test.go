@@ -2,6 +2,7 @@ package chbatchexporter
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -100,4 +101,34 @@ func TestTheGatewayReportsItself(t *testing.T) {
 	cfg.GatewayMetrics = GatewayMetricsConfig{Interval: 50 * time.Millisecond, GatewayID: "gw-1"}
 	startMetrics(t, cfg)
 	eventually(t, "1", "SELECT count() > 3 AND min(memory_mb) > 1 AND min(goroutines) > 1 AND any(gateway_id) = 'gw-1' AS x FROM "+cfg.Database+".gateway_metrics")
+}
+
+// TestRowsOfAllTimesAreKept: a sender whose clock is anywhere must not make an insert that ClickHouse refuses, for it
+// has too many partitions.
+func TestRowsOfAllTimesAreKept(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Schema.TTL = map[string]time.Duration{"access_logs": 0}
+	e := startLogs(t, cfg, settings(), nopHost())
+	ld := accessLogs(0, 600)
+	now := time.Now()
+	for i, rec := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		at := now
+		if i%2 == 1 {
+			at = now.Add(-time.Duration(i) * 24 * time.Hour)
+		}
+		rec.SetTimestamp(pcommon.NewTimestampFromTime(at))
+	}
+	require.NoError(t, e.ConsumeLogs(context.Background(), ld))
+	eventually(t, "600", "SELECT count() FROM "+cfg.Database+".access_logs")
+	eventually(t, "301", "SELECT uniqExact(toDate(timestamp)) FROM "+cfg.Database+".access_logs")
+}
+
+func TestAsynchronousInserts(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.AsyncInsert, cfg.Queue.WaitForResult = true, true
+	e := startLogs(t, cfg, settings(), nopHost())
+	for i := range 3 {
+		require.NoError(t, e.ConsumeLogs(context.Background(), accessLogs(i*10, 10)))
+		require.Equal(t, strconv.Itoa(i*10+10), mustQuery(t, "SELECT count() FROM "+cfg.Database+".access_logs"), "stored when it is acknowledged")
+	}
 }

@@ -51,6 +51,8 @@ type Config struct {
 	Logs    SignalConfig `mapstructure:"logs"`
 	Traces  SignalConfig `mapstructure:"traces"`
 	Metrics SignalConfig `mapstructure:"metrics"`
+	// TimeWindow around the present: rows outside it are in blocks of their own, of few partitions each.
+	TimeWindow time.Duration `mapstructure:"time_window"`
 	// AsyncInsert lets ClickHouse collect inserts further; it answers when they are stored.
 	AsyncInsert bool `mapstructure:"async_insert"`
 	// DrainTimeout bounds how long a shutdown goes on inserting.
@@ -168,6 +170,7 @@ func createDefaultConfig() component.Config {
 		Logs:           SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
 		Traces:         SignalConfig{MaxRows: 20_000, MaxBytes: 32 * mib, QueueRows: 200_000},
 		Metrics:        SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
+		TimeWindow:     7 * 24 * time.Hour,
 		DrainTimeout:   10 * time.Second,
 		Enrich:         EnrichConfig{UserAgent: true},
 		GatewayMetrics: GatewayMetricsConfig{Interval: 10 * time.Second},
@@ -184,6 +187,7 @@ func (c *Config) Validate() error {
 		required("database", c.Database),
 		positive("max_open_conns", c.MaxOpenConns),
 		positive("flush_interval", c.FlushInterval),
+		positive("time_window", c.TimeWindow),
 		positive("drain_timeout", c.DrainTimeout),
 		positive("timeout", c.Timeout),
 		c.validateQueue(),

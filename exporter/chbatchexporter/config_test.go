@@ -60,7 +60,7 @@ func allKeys() *Config {
 	cfg.Logs = SignalConfig{MaxRows: 50_000, MaxBytes: 1_000_000, QueueRows: 500_000}
 	cfg.Traces.MaxRows, cfg.Traces.QueueRows = 100_000, 1_000_000
 	cfg.Metrics.QueueRows = 20_000
-	cfg.AsyncInsert, cfg.DrainTimeout = true, 30*time.Second
+	cfg.TimeWindow, cfg.AsyncInsert, cfg.DrainTimeout = 48*time.Hour, true, 30*time.Second
 	cfg.DeadLetter = DeadLetterConfig{Directory: "/var/lib/dead", Replay: true}
 	cfg.Enrich = EnrichConfig{GeoIPDatabase: "/usr/share/GeoLite2-City.mmdb"}
 	cfg.GatewayMetrics = GatewayMetricsConfig{Interval: time.Minute, GatewayID: "gw-1"}
@@ -82,6 +82,7 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		`database must not be empty`:                             func(c *Config) { c.Database = "" },
 		`max_open_conns must be positive, not 0`:                 func(c *Config) { c.MaxOpenConns = 0 },
 		`flush_interval must be positive, not 0s`:                func(c *Config) { c.FlushInterval = 0 },
+		`time_window must be positive, not 0s`:                   func(c *Config) { c.TimeWindow = 0 },
 		`drain_timeout must be positive, not -1s`:                func(c *Config) { c.DrainTimeout = -time.Second },
 		`timeout must be positive, not 0s`:                       func(c *Config) { c.Timeout = 0 },
 		`logs.queue_rows 10 is less than logs.max_rows 10000`:    func(c *Config) { c.Logs.QueueRows = 10 },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -166,3 +167,13 @@ func (e *signalExporter) finish(ctx context.Context, call *blockqueue.Call, rows
 	e.observe.refused(rows)
 	return fmt.Errorf("ch_batch: %w", err)
 }
+
+// window is the time around the present that rows usually are from, in seconds since 1970.
+type window struct{ from, to int64 }
+
+func (e *signalExporter) window() window {
+	now, half := time.Now().Unix(), int64(e.cfg.TimeWindow/time.Second)
+	return window{now - half, now + half}
+}
+
+func (w window) stray(at int64) bool { return at < w.from || at > w.to }

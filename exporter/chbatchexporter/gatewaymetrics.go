@@ -103,7 +103,7 @@ func (s *gatewaySampler) write(ctx context.Context, now time.Time) {
 		s.log.Debug("A row of gateway_metrics is left out", zap.Error(err))
 		return
 	}
-	lane := call.Lane(rows.GatewayMetrics, 0)
+	lane := call.Lane(rows.GatewayMetrics, 0, false)
 	if b, ok := lane.Builder().(*rows.Gateway); ok {
 		b.Append(pcommon.NewTimestampFromTime(now), &sample)
 	}

@@ -23,28 +23,30 @@ func (e *logsExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	if err != nil {
 		return err
 	}
+	w := e.window()
 	for _, rl := range ld.ResourceLogs().All() {
 		res := rows.NewResource(rl.Resource().Attributes(), rl.SchemaUrl())
 		shard := e.router.shard(res)
 		for _, sl := range rl.ScopeLogs().All() {
 			scope := &rows.Scope{InstrumentationScope: sl.Scope(), SchemaURL: sl.SchemaUrl()}
-			appendRecords(call, shard, res, scope, sl.LogRecords())
+			appendRecords(call, w, shard, res, scope, sl.LogRecords())
 		}
 	}
 	return e.finish(ctx, call, n)
 }
 
 // appendRecords locks a table's block once for a run of records that belong there.
-func appendRecords(call *blockqueue.Call, shard int, res *rows.Resource, scope *rows.Scope, records plog.LogRecordSlice) {
+func appendRecords(call *blockqueue.Call, w window, shard int, res *rows.Resource, scope *rows.Scope, records plog.LogRecordSlice) {
 	var lane *blockqueue.Lane
-	table := ""
+	table, stray := "", false
 	for i := range records.Len() {
 		rec := records.At(i)
-		if t := tableOf(rec); t != table {
+		at := recordSeconds(rec)
+		if t, s := tableOf(rec), w.stray(at); t != table || s != stray {
 			if lane != nil {
 				lane.Unlock()
 			}
-			lane, table = call.Lane(t, shard), t
+			lane, table, stray = call.Lane(t, shard, s), t, s
 		}
 		switch b := lane.Builder().(type) {
 		case *rows.Access:
@@ -54,7 +56,7 @@ func appendRecords(call *blockqueue.Call, shard int, res *rows.Resource, scope *
 		case *rows.Logs:
 			b.Append(res, scope, rec)
 		}
-		lane.Added(recordSeconds(rec))
+		lane.Added(at)
 	}
 	if lane != nil {
 		lane.Unlock()

@@ -3,7 +3,6 @@ package chbatchexporter
 import (
 	"context"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
@@ -23,9 +22,10 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 	if err != nil {
 		return err
 	}
+	w := e.window()
 	for _, rm := range md.ResourceMetrics().All() {
 		res := rows.NewResource(rm.Resource().Attributes(), rm.SchemaUrl())
-		a := metricAppender{call: call, shard: e.router.shard(res), res: res, load: e.backend.load}
+		a := metricAppender{call: call, window: w, shard: e.router.shard(res), res: res, load: e.backend.load}
 		for _, sm := range rm.ScopeMetrics().All() {
 			a.appendScope(sm)
 		}
@@ -35,10 +35,11 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 
 // metricAppender appends the metrics of a resource.
 type metricAppender struct {
-	call  *blockqueue.Call
-	shard int
-	res   *rows.Resource
-	load  *load
+	call   *blockqueue.Call
+	window window
+	shard  int
+	res    *rows.Resource
+	load   *load
 }
 
 // appendScope makes wide rows of what an agent reported, and rows of data points of everything else.
@@ -61,14 +62,14 @@ func (a *metricAppender) appendMetric(scope *rows.Scope, m pmetric.Metric) {
 	if n == 0 {
 		return
 	}
-	lane := a.call.Lane(rows.MetricTable(m), a.shard)
+	// The data points of a metric are of about the same time.
+	lane := a.call.Lane(rows.MetricTable(m), a.shard, a.window.stray(seconds(rows.PointTime(m, 0))))
 	defer lane.Unlock()
 	for i := range n {
-		at := pcommon.Timestamp(0)
 		if b, ok := lane.Builder().(*rows.Points); ok {
-			at = b.Append(a.res, scope, m, i)
+			b.Append(a.res, scope, m, i)
 		}
-		lane.Added(seconds(at))
+		lane.Added(seconds(rows.PointTime(m, i)))
 	}
 }
 
@@ -83,7 +84,7 @@ func (a *metricAppender) appendSample(s *rows.Sample) {
 }
 
 func (a *metricAppender) appendRow(table string, s *rows.Sample) {
-	lane := a.call.Lane(table, a.shard)
+	lane := a.call.Lane(table, a.shard, a.window.stray(seconds(s.Time)))
 	defer lane.Unlock()
 	switch b := lane.Builder().(type) {
 	case *rows.Nginx:

@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 )
 
@@ -20,19 +21,36 @@ func (e *tracesExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) er
 	if err != nil {
 		return err
 	}
+	w := e.window()
 	for _, rs := range td.ResourceSpans().All() {
 		res := rows.NewResource(rs.Resource().Attributes(), rs.SchemaUrl())
-		lane := call.Lane(rows.OTelTraces, e.router.shard(res))
+		shard := e.router.shard(res)
 		for _, ss := range rs.ScopeSpans().All() {
 			scope := &rows.Scope{InstrumentationScope: ss.Scope(), SchemaURL: ss.SchemaUrl()}
-			for _, span := range ss.Spans().All() {
-				if b, ok := lane.Builder().(*rows.Spans); ok {
-					b.Append(res, scope, span)
-				}
-				lane.Added(seconds(span.StartTimestamp()))
-			}
+			appendSpans(call, w, shard, res, scope, ss.Spans())
 		}
-		lane.Unlock()
 	}
 	return e.finish(ctx, call, n)
+}
+
+// appendSpans locks the table's block once for a run of spans that belong there.
+func appendSpans(call *blockqueue.Call, w window, shard int, res *rows.Resource, scope *rows.Scope, spans ptrace.SpanSlice) {
+	var lane *blockqueue.Lane
+	stray := false
+	for _, span := range spans.All() {
+		at := seconds(span.StartTimestamp())
+		if s := w.stray(at); lane == nil || s != stray {
+			if lane != nil {
+				lane.Unlock()
+			}
+			lane, stray = call.Lane(rows.OTelTraces, shard, s), s
+		}
+		if b, ok := lane.Builder().(*rows.Spans); ok {
+			b.Append(res, scope, span)
+		}
+		lane.Added(at)
+	}
+	if lane != nil {
+		lane.Unlock()
+	}
 }

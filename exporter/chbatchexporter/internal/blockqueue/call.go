@@ -29,9 +29,10 @@ func (q *Queue) Begin(ctx context.Context, n int) (*Call, error) {
 	return &Call{q: q, reserved: n, done: make(chan struct{})}, nil
 }
 
-// Lane locks the open block of a table, until Unlock.
-func (c *Call) Lane(table string, shard int) *Lane {
-	l := c.q.lane(table, shard)
+// Lane locks the open block of a table, until Unlock. Rows whose time is far from the present are stray: they have blocks
+// of their own.
+func (c *Call) Lane(table string, shard int, stray bool) *Lane {
+	l := c.q.lane(laneKey{table: table, shard: shard, stray: stray})
 	l.mu.Lock()
 	return &Lane{lane: l, call: c}
 }

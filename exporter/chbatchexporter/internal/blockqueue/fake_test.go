@@ -281,7 +281,7 @@ func bringContext(ctx context.Context, q *Queue, from, to int) error {
 	if err != nil {
 		return err
 	}
-	l := c.Lane("t", 0)
+	l := c.Lane("t", 0, false)
 	for i := from; i < to; i++ {
 		b, _ := l.Builder().(*numbers)
 		b.n.Append64(uint64(i))

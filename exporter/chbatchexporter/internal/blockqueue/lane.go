@@ -12,6 +12,8 @@ import (
 type laneKey struct {
 	table string
 	shard int
+	// stray rows are far from the present, and would spread a block of others over many partitions.
+	stray bool
 }
 
 // lane is the way of the rows of one table to one shard.

@@ -135,8 +135,7 @@ func (l *lane) eachWaiting(fn func(*chunk)) {
 // sync tells whether callers wait in Finish.
 func (q *Queue) sync() bool { return q.store != nil || q.set.WaitForResult }
 
-func (q *Queue) lane(table string, shard int) *lane {
-	key := laneKey{table, shard}
+func (q *Queue) lane(key laneKey) *lane {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[key]

@@ -317,7 +317,7 @@ func TestBlocksSpanFewDays(t *testing.T) {
 	for i := range 20 {
 		c, err := q.Begin(context.Background(), 3)
 		require.NoError(t, err)
-		l := c.Lane("t", 0)
+		l := c.Lane("t", 0, false)
 		for j := range 3 {
 			b, _ := l.Builder().(*numbers)
 			b.n.Append64(uint64(i*3 + j))

@@ -45,7 +45,7 @@ func (q *Queue) restoreChunk(seq uint64, raw []byte) *chunk {
 		return nil
 	}
 	c := &chunk{
-		id: e.id, lane: q.lane(e.table, q.set.ShardIndex(e.shard)), since: e.since, rows: e.block.Rows, size: e.block.Size(),
+		id: e.id, lane: q.lane(laneKey{table: e.table, shard: q.set.ShardIndex(e.shard)}), since: e.since, rows: e.block.Rows, size: e.block.Size(),
 		days: e.days, old: true, solo: e.solo, seq: seq, block: e.block,
 	}
 	q.gate.change(c.rows, c.size)
@@ -70,7 +70,7 @@ func (q *Queue) restoreGroup(seq uint64, raw []byte) *group {
 func (q *Queue) restoreInserts(chunks map[uint64]*chunk, groups map[uint64]*group) {
 	for _, seq := range sorted(groups) {
 		g := groups[seq]
-		ins := &insert{id: g.id, lane: q.lane(g.table, q.set.ShardIndex(g.shard)), seq: seq, unsure: true}
+		ins := &insert{id: g.id, lane: q.lane(laneKey{table: g.table, shard: q.set.ShardIndex(g.shard)}), seq: seq, unsure: true}
 		for _, n := range g.chunks {
 			if c := chunks[n]; c != nil {
 				ins.chunks = append(ins.chunks, c)

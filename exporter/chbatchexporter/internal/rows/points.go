@@ -10,8 +10,7 @@ import (
 // Points builds rows of the otel_metrics tables, one row per data point. Which columns there are depends on the table.
 type Points struct {
 	fields
-	scratch  []byte
-	lastTime pcommon.Timestamp
+	scratch []byte
 
 	resource, scope, attrs                             *attributes
 	resourceURL, scopeName, scopeVersion, scopeURL     *nativeblock.String
@@ -129,8 +128,25 @@ func PointCount(m pmetric.Metric) int {
 	return 0
 }
 
-// Append adds data point i of a metric of this table's kind, and returns its time.
-func (t *Points) Append(res *Resource, scope *Scope, m pmetric.Metric, i int) pcommon.Timestamp {
+// PointTime is the time of data point i of a metric.
+func PointTime(m pmetric.Metric, i int) pcommon.Timestamp {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints().At(i).Timestamp()
+	case pmetric.MetricTypeSum:
+		return m.Sum().DataPoints().At(i).Timestamp()
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().At(i).Timestamp()
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().At(i).Timestamp()
+	case pmetric.MetricTypeSummary:
+		return m.Summary().DataPoints().At(i).Timestamp()
+	}
+	return 0
+}
+
+// Append adds data point i of a metric of this table's kind.
+func (t *Points) Append(res *Resource, scope *Scope, m pmetric.Metric, i int) {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
 		t.appendNumber(res, scope, m, m.Gauge().DataPoints().At(i))
@@ -147,7 +163,6 @@ func (t *Points) Append(res *Resource, scope *Scope, m pmetric.Metric, i int) pc
 	case pmetric.MetricTypeSummary:
 		t.appendSummary(res, scope, m, m.Summary().DataPoints().At(i))
 	}
-	return t.lastTime
 }
 
 // point is what the data points of all kinds have.
@@ -173,8 +188,7 @@ func (t *Points) appendPoint(res *Resource, scope *Scope, m pmetric.Metric, p po
 	t.unit.Append(m.Unit())
 	t.attrs.append(p.Attributes())
 	t.start.Append64(nanos(p.StartTimestamp()))
-	t.lastTime = p.Timestamp()
-	t.time.Append64(nanos(t.lastTime))
+	t.time.Append64(nanos(p.Timestamp()))
 	t.flags.Append32(uint32(p.Flags()))
 }
 

@@ -101,6 +101,7 @@ func (q *Queue) postpone(groups []*insert) {
 		}
 		q.inflight--
 		l.inflight--
+		l.flying -= ins.rows()
 	}
 	time.AfterFunc(time.Second, q.wakeUp)
 }

@@ -45,6 +45,7 @@ func (q *Queue) launch(now time.Time) (again bool) {
 			}
 			q.inflight++
 			l.inflight++
+			l.flying += ins.rows()
 			if q.store != nil && ins.attempts == 0 && !ins.chunks[0].solo && ins.seq == 0 {
 				q.grouped = append(q.grouped, ins)
 				continue
@@ -206,6 +207,7 @@ func (q *Queue) complete(ins *insert, o Outcome) {
 	l := ins.lane
 	q.inflight--
 	l.inflight--
+	l.flying -= ins.rows()
 	if over {
 		l.succeeded(time.Now())
 		return

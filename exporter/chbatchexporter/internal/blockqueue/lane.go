@@ -33,6 +33,7 @@ type lane struct {
 	rows     int       // of chunks
 	retrying []*insert // failed, to be tried again
 	inflight int
+	flying   int // rows of inserts under way
 	calm     time.Time
 	failing  bool // the last attempt failed: one insert at a time until one succeeds
 	// delay between attempts while they fail, and when the next one may be made.

@@ -97,7 +97,7 @@ func (q *Queue) Fill() Fill {
 	return f
 }
 
-// FillByTable is the number of rows that wait, by table: in the open block, and sealed.
+// FillByTable is the number of rows that are not inserted, by table: in the open block, sealed, and under way.
 func (q *Queue) FillByTable() map[string]int {
 	out := map[string]int{}
 	for _, l := range q.allLanes() {
@@ -107,6 +107,7 @@ func (q *Queue) FillByTable() map[string]int {
 		}
 		l.mu.Unlock()
 		q.mu.Lock()
+		out[l.table] += l.flying
 		l.eachWaiting(func(c *chunk) { out[l.table] += c.rows })
 		q.mu.Unlock()
 	}

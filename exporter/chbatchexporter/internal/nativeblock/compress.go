@@ -5,8 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ClickHouse/ch-go/compress"
+	"github.com/go-faster/city"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 // Compression methods, by their names in the configuration.
@@ -27,25 +31,52 @@ const (
 
 // Compressor writes ClickHouse's compressed frames. Not safe for concurrent use.
 type Compressor struct {
-	w   *compress.Writer
 	fw  frameWriter
 	out []byte
 }
 
 // NewCompressor makes one for a method.
 func NewCompressor(method string) (*Compressor, error) {
-	methods := map[string]compress.Method{LZ4: compress.LZ4, ZSTD: compress.ZSTD, None: compress.None}
-	m, ok := methods[method]
-	if !ok {
+	c := &Compressor{}
+	switch method {
+	case LZ4:
+		c.fw.method, c.fw.encode = methodLZ4, new(lz4Encoder).encode
+	case ZSTD:
+		enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			return nil, err
+		}
+		c.fw.method = methodZSTD
+		c.fw.encode = func(dst, raw []byte) ([]byte, error) { return enc.EncodeAll(raw, dst), nil }
+	case None:
+		c.fw.method = methodNone
+		c.fw.encode = func(dst, raw []byte) ([]byte, error) { return append(dst, raw...), nil }
+	default:
 		return nil, fmt.Errorf("unknown compression %q", method)
 	}
-	return &Compressor{w: compress.NewWriter(compress.LevelZero, m)}, nil
+	return c, nil
+}
+
+// Methods as frames name them.
+const (
+	methodNone = 0x02
+	methodLZ4  = 0x82
+	methodZSTD = 0x90
+)
+
+type lz4Encoder struct{ c lz4.Compressor }
+
+// encode appends to dst, in place: ch-go's writer clears its output before each frame and has it copied.
+func (e *lz4Encoder) encode(dst, raw []byte) ([]byte, error) {
+	dst = slices.Grow(dst, lz4.CompressBlockBound(len(raw)))
+	n, err := e.c.CompressBlock(raw, dst[len(dst):cap(dst)])
+	return dst[:len(dst)+n], err
 }
 
 // frames returns a writer that appends frames to b.
 func (c *Compressor) frames(b []byte) *frameWriter {
 	w := &c.fw
-	w.w, w.out, w.raw, w.size, w.err = c.w, b, w.raw[:0], 0, nil
+	w.out, w.raw, w.size, w.err = b, w.raw[:0], 0, nil
 	return w
 }
 
@@ -57,7 +88,9 @@ func (c *Compressor) appendFrames(b, raw []byte) ([]byte, error) {
 
 // frameWriter collects small pieces, and compresses.
 type frameWriter struct {
-	w    *compress.Writer
+	method byte
+	encode func(dst, raw []byte) ([]byte, error)
+
 	out  []byte
 	raw  []byte // not compressed yet
 	buf  []byte // for callers
@@ -97,13 +130,23 @@ func (w *frameWriter) flush() {
 	}
 }
 
+// compress appends a frame.
 func (w *frameWriter) compress(p []byte) {
-	if w.err == nil {
-		w.err = w.w.Compress(p)
+	if w.err != nil {
+		return
 	}
-	if w.err == nil {
-		w.out = append(w.out, w.w.Data...)
+	start := len(w.out)
+	w.out = append(w.out, make([]byte, headerSize)...)
+	if w.out, w.err = w.encode(w.out, p); w.err != nil {
+		return
 	}
+	f := w.out[start:]
+	f[checksumSize] = w.method
+	binary.LittleEndian.PutUint32(f[rawSizeAt:], uint32(len(f)-checksumSize))
+	binary.LittleEndian.PutUint32(f[dataSizeAt:], uint32(len(p)))
+	sum := city.CH128(f[checksumSize:])
+	binary.LittleEndian.PutUint64(f, sum.Low)
+	binary.LittleEndian.PutUint64(f[8:], sum.High)
 }
 
 // end returns the frames. The next piece begins a new one.

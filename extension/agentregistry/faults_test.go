@@ -30,14 +30,14 @@ const (
 )
 
 // server is a PostgreSQL of the test's own, to be broken.
-func server(t *testing.T) *localstack.Postgres {
+func server(t testing.TB, settings ...string) *localstack.Postgres {
 	t.Helper()
 	if err := localstack.HavePostgres(); err != nil {
 		testenv.Missing(t, err.Error())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	pg, err := localstack.StartPostgres(ctx, localstack.PostgresOptions{})
+	pg, err := localstack.StartPostgres(ctx, localstack.PostgresOptions{Settings: settings})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, pg.Stop()) })
 	return pg

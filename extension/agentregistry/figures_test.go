@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,37 +21,31 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
-	"github.com/avika-ai/avika-collector/internal/testenv"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
 // Figures of a fleet on a real PostgreSQL, in two minutes:
 //
-//	go run ./cmd/localstack exec --postgres -- go test -run '^$' -bench Fleet -benchtime 1x ./extension/agentregistry
+//	go test -run '^$' -bench Fleet -benchtime 1x -v ./extension/agentregistry
 const (
 	figureGateways = 5
 	figureAgents   = 10_000
 	figureTime     = time.Minute
 )
 
-// database creates an empty database that is dropped after the test.
-func database(t testing.TB) (dsn string, admin *pgx.Conn) {
+// durable starts a PostgreSQL that is as careful as one in production, unlike those of other tests.
+func durable(t testing.TB) (dsn string, admin *pgx.Conn) {
 	t.Helper()
-	server := testenv.Postgres(t)
-	admin, err := pgx.Connect(t.Context(), server)
+	pg := server(t, "fsync=on", "full_page_writes=on", "synchronous_commit=on", "shared_buffers=128MB")
+	admin, err := pgx.Connect(t.Context(), pg.DSN())
 	require.NoError(t, err)
-	name := fmt.Sprintf("registry_%d", time.Now().UnixNano())
-	_, err = admin.Exec(t.Context(), "create database "+name)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_, err := admin.Exec(context.Background(), "drop database "+name+" with (force)")
-		assert.NoError(t, err)
-		assert.NoError(t, admin.Close(context.Background()))
-	})
-	target, err := url.Parse(server)
-	require.NoError(t, err)
-	target.Path = "/" + name
-	return target.String(), admin
+	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
+		var value string
+		require.NoError(t, admin.QueryRow(t.Context(), "select current_setting($1)", setting).Scan(&value))
+		require.Equal(t, "on", value, setting)
+	}
+	t.Cleanup(func() { assert.NoError(t, admin.Close(context.Background())) })
+	return pg.DSN(), admin
 }
 
 func onPostgres(dsn, id string, listen bool) func(*Config) {
@@ -193,7 +186,7 @@ func allSee(registries []*registry, online int) func() bool {
 }
 
 func BenchmarkFleet(t *testing.B) {
-	dsn, admin := database(t)
+	dsn, admin := durable(t)
 	db, err := pgx.Connect(t.Context(), dsn)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, db.Close(context.Background())) }()
@@ -306,7 +299,7 @@ func figureFailover(t testing.TB, registries []*registry, agents *beating) {
 }
 
 func BenchmarkFleetCommandsWithoutListen(t *testing.B) {
-	dsn, _ := database(t)
+	dsn, _ := durable(t)
 	holder := start(t, componenttest.NewNopHost(), onPostgres(dsn, "holder", false))
 	asked := start(t, componenttest.NewNopHost(), onPostgres(dsn, "asked", false))
 	agents := &beating{}

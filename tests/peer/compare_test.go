@@ -127,7 +127,7 @@ func waitFor(t *testing.T, ch *harness.ClickHouse, addr, table string) {
 }
 
 // senders is how many requests are under way at once.
-const senders = 16
+const senders = 8
 
 func sendAll(t *testing.T, addr string, requests [][]byte, n int) {
 	t.Helper()

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 )
 
@@ -187,30 +185,6 @@ func (q *Queue) run() {
 	}
 }
 
-func (q *Queue) isDraining() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.draining
-}
-
-// finished tells whether a shutdown has nothing left to do once open blocks are sealed: with storage what is not inserted is on disk.
-func (q *Queue) finished() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.inflight > 0 || len(q.sealed) > 0 {
-		return false
-	}
-	if q.store != nil {
-		return true
-	}
-	for _, l := range q.order {
-		if len(l.chunks) > 0 || len(l.retrying) > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // nextDue is how long nothing needs to be done unless somebody wakes the queue.
 func (q *Queue) nextDue(now time.Time) time.Duration {
 	next := now.Add(time.Second)
@@ -241,145 +215,4 @@ func sooner(a, b, now time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// interval is the longest wait for a block to fill. It grows when ClickHouse asks for fewer inserts.
-func (q *Queue) interval(l *lane) time.Duration {
-	f := time.Duration(l.factor.Load())
-	if f == 1 {
-		return q.set.FlushInterval
-	}
-	return max(q.set.FlushInterval, throttleInterval) * f
-}
-
-// throttleInterval times the factor is the time between inserts into a table that has too many parts.
-const throttleInterval = 250 * time.Millisecond
-
-// sealDue seals open blocks whose time has come.
-func (q *Queue) sealDue(now time.Time) {
-	for _, l := range q.allLanes() {
-		idle, drain := q.idle(l)
-		b := l.take(func(b *openBlock) bool { return drain || q.due(b, now, idle) })
-		if b != nil {
-			q.seal(b)
-		}
-	}
-}
-
-// due decides when rows stop waiting for company.
-func (q *Queue) due(b *openBlock, now time.Time, idle bool) bool {
-	late := now.Sub(b.since) >= q.interval(b.lane)
-	switch {
-	case q.store != nil:
-		// Callers wait for the disk only, and small chunks are put together again when they are inserted.
-		return late || q.encoding.Load() == 0
-	case q.set.WaitForResult:
-		return idle && (late || q.encoding.Load() == 0)
-	}
-	// While inserts into the table are under way or fail, its block may as well grow.
-	return late && idle
-}
-
-// idle tells whether an insert of the lane's rows could begin now.
-func (q *Queue) idle(l *lane) (idle, draining bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	busy := len(l.chunks) > 0 || l.failing || q.inflight >= q.set.Workers || l.factor.Load() > 1 && l.inflight > 0
-	if q.set.WaitForResult {
-		busy = busy || l.inflight > 0
-	}
-	return !busy, q.draining
-}
-
-// seal compresses a block on the goroutine of its caller.
-func (q *Queue) seal(b *openBlock) {
-	comp, _ := q.compressors.Get().(*nativeblock.Compressor)
-	sealed, err := b.builder.Block().Seal(comp)
-	q.compressors.Put(comp)
-	rows := b.builder.Block().Rows
-	b.lane.recycle(b.builder)
-	if err != nil { // a mistake in a builder; nothing that data can cause
-		q.set.Logger.Error("A block could not be sealed", zap.String("table", b.lane.table), zap.Error(err))
-		q.set.Observer.Lost(b.lane.table, rows)
-		q.gate.change(-rows, -b.accounted)
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		settleAll(b.calls, err)
-		return
-	}
-	c := &chunk{
-		id: newID(), lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days),
-		solo: q.store == nil || rows >= q.set.MaxRows/2,
-	}
-	q.gate.change(0, c.size-b.accounted)
-	q.mu.Lock()
-	q.sealed = append(q.sealed, c)
-	q.mu.Unlock()
-	q.wakeUp()
-}
-
-// Shutdown refuses new rows, inserts what waits in memory until the drain timeout or ctx ends, and stops. With storage,
-// attempts under way may end, everything else stays on disk.
-func (q *Queue) Shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, q.set.DrainTimeout)
-	defer cancel()
-	q.gate.close()
-	q.waitForCallers(ctx)
-	q.mu.Lock()
-	q.draining = true
-	for _, l := range q.order {
-		l.notBefore = time.Time{}
-		for _, ins := range l.retrying {
-			ins.next = time.Time{}
-		}
-	}
-	q.mu.Unlock()
-	q.wakeUp()
-	select {
-	case <-q.drained:
-	case <-ctx.Done():
-	}
-	q.cancel()
-	<-q.drained
-	q.attempts.Wait()
-	return q.close(ctx)
-}
-
-// waitForCallers lets calls finish that are appending right now.
-func (q *Queue) waitForCallers(ctx context.Context) {
-	for q.encoding.Load() > 0 && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// close deals with what is left.
-func (q *Queue) close(ctx context.Context) error {
-	if q.store != nil {
-		q.commit()
-		q.settleLeft()
-		return q.store.close(context.WithoutCancel(ctx))
-	}
-	left := q.settleLeft()
-	for _, c := range left {
-		_ = q.bury(c.lane.table, c.id, c.block, ErrClosed) // logged and counted there
-	}
-	q.release(left, ErrClosed, 0)
-	return nil
-}
-
-// settleLeft returns the chunks that are not inserted. Nobody waits for them any more.
-func (q *Queue) settleLeft() []*chunk {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	left := q.sealed
-	for _, l := range q.order {
-		l.eachWaiting(func(c *chunk) { left = append(left, c) })
-		l.chunks, l.retrying = nil, nil
-	}
-	q.sealed = nil
-	for _, c := range left {
-		settleAll(c.calls, ErrClosed)
-		c.calls = nil
-	}
-	return left
 }

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
-	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
 )
 
 // Access builds rows of access_logs.
@@ -31,23 +30,6 @@ type Access struct {
 	browser, browserVersion, os, osVersion, device              *nativeblock.String
 	traceID, spanID, forwarded, raw                             *nativeblock.String
 	host, scheme, protocol, cache                               *nativeblock.LowCardinality
-}
-
-// accessRow is one record while its attributes are read, in whatever order they come. Strings refer to the record.
-type accessRow struct {
-	method, originalMethod, path, query           string
-	remote, client, requestID, userAgent, referer string
-	host, scheme, protocol, cache                 string
-	forwarded                                     string
-	status, bytes                                 int64
-	requestTime                                   float64
-	upstreams, statuses                           pcommon.Value
-	hasUpstreams, hasStatuses                     bool
-	connect, header, response                     float64
-	agent                                         UserAgent
-	agentSet                                      bool
-	place                                         Location
-	placeSet                                      bool
 }
 
 func newAccess(o Options) *Access {
@@ -275,121 +257,4 @@ func (t *Access) appendRaw(r *accessRow, rec plog.LogRecord) {
 		return
 	}
 	appendValue(t.raw, &t.scratch, rec.Body())
-}
-
-func (r *accessRow) read(m pcommon.Map) {
-	for k, v := range m.All() {
-		switch k {
-		case "http.request.method":
-			r.method = text(v)
-		case "http.request.method_original":
-			r.originalMethod = text(v)
-		case "url.path":
-			r.path = text(v)
-		case "url.query":
-			r.query = text(v)
-		case "http.response.status_code":
-			r.status = integer(v)
-		case "http.response.body.size":
-			r.bytes = integer(v)
-		case nginxsemconv.RequestTime:
-			r.requestTime = float(v)
-		case "network.peer.address":
-			r.remote = text(v)
-		case "client.address":
-			r.client = text(v)
-		case "user_agent.original":
-			r.userAgent = text(v)
-		case nginxsemconv.RequestHeaderReferer:
-			r.referer = joined(v)
-		case nginxsemconv.RequestHeaderForwarded:
-			r.forwarded = joined(v)
-		case nginxsemconv.RequestID:
-			r.requestID = text(v)
-		case "server.address":
-			r.host = text(v)
-		case "url.scheme":
-			r.scheme = text(v)
-		case "network.protocol.version":
-			r.protocol = text(v)
-		case nginxsemconv.CacheStatus:
-			r.cache = text(v)
-		default:
-			r.readUpstream(k, v)
-		}
-	}
-}
-
-func (r *accessRow) readUpstream(k string, v pcommon.Value) {
-	switch k {
-	case nginxsemconv.UpstreamAddress:
-		r.upstreams, r.hasUpstreams = v, true
-	case nginxsemconv.UpstreamStatus:
-		r.statuses, r.hasStatuses = v, true
-	case nginxsemconv.UpstreamConnectTime:
-		r.connect = total(v)
-	case nginxsemconv.UpstreamHeaderTime:
-		r.header = total(v)
-	case nginxsemconv.UpstreamResponseTime:
-		r.response = total(v)
-	default:
-		r.readClient(k, v)
-	}
-}
-
-// total is the time of all attempts; attempts that were not made have a negative time.
-func total(v pcommon.Value) float64 {
-	if v.Type() != pcommon.ValueTypeSlice {
-		return max(float(v), 0)
-	}
-	var sum float64
-	s := v.Slice()
-	for i := range s.Len() {
-		sum += max(float(s.At(i)), 0)
-	}
-	return sum
-}
-
-// joined reads a header, which is a string or, by the semantic conventions, an array.
-func joined(v pcommon.Value) string {
-	if v.Type() != pcommon.ValueTypeSlice {
-		return text(v)
-	}
-	if v.Slice().Len() == 1 {
-		return text(v.Slice().At(0))
-	}
-	return string(appendAttempts(nil, v))
-}
-
-// readClient reads what an SDK or a processor found out about the client: semantic conventions and the names of
-// contrib's geoip processor.
-func (r *accessRow) readClient(k string, v pcommon.Value) {
-	switch k {
-	case "geo.country.name", "geo.country_name":
-		r.place.Country, r.placeSet = text(v), true
-	case "geo.country.iso_code", "geo.country_iso_code":
-		r.place.CountryCode, r.placeSet = text(v), true
-	case "geo.locality.name", "geo.city_name":
-		r.place.City, r.placeSet = text(v), true
-	case "geo.region.name", "geo.region_name", "geo.region.iso_code":
-		r.place.Region, r.placeSet = text(v), true
-	case "geo.location.lat":
-		r.place.Latitude, r.placeSet = float(v), true
-	case "geo.location.lon":
-		r.place.Longitude, r.placeSet = float(v), true
-	case "geo.timezone":
-		r.place.Timezone, r.placeSet = text(v), true
-	case "geo.isp", "as.organization.name":
-		r.place.ISP, r.placeSet = text(v), true
-	case "user_agent.name":
-		r.agent.Browser, r.agentSet = text(v), true
-	case "user_agent.version":
-		r.agent.BrowserVersion, r.agentSet = text(v), true
-	case "user_agent.os.name", "os.name":
-		r.agent.OS, r.agentSet = text(v), true
-	case "user_agent.os.version", "os.version":
-		r.agent.OSVersion, r.agentSet = text(v), true
-	case "user_agent.synthetic.type":
-		r.agent.Bot, r.agentSet = true, true
-	}
 }

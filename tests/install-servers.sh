@@ -8,6 +8,7 @@ have() { command -v "$1" >/dev/null || compgen -G "$2" >/dev/null; }
 have nginx '/usr/sbin/nginx' || missing+=(nginx)
 have initdb '/usr/lib/postgresql/*/bin/initdb' || missing+=(postgresql)
 have chromium '/usr/bin/chromium' || missing+=(chromium)
+have pgbouncer '/usr/sbin/pgbouncer' || missing+=(pgbouncer)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 sudo=()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -47,6 +48,8 @@ type registry struct {
 	address   net.Addr
 	serving   sync.WaitGroup
 	running   bool
+	// receiving says that the receivers take data.
+	receiving atomic.Bool
 	stopping  chan struct{}
 	stop      sync.Once
 	// closePeers ends idle connections to other gateways.
@@ -54,9 +57,10 @@ type registry struct {
 }
 
 var (
-	_ extension.Extension             = (*registry)(nil)
-	_ extensioncapabilities.Dependent = (*registry)(nil)
-	_ agentsession.Registry           = (*registry)(nil)
+	_ extension.Extension                   = (*registry)(nil)
+	_ extensioncapabilities.Dependent       = (*registry)(nil)
+	_ extensioncapabilities.PipelineWatcher = (*registry)(nil)
+	_ agentsession.Registry                 = (*registry)(nil)
 )
 
 func newRegistry(set extension.Settings, config *Config) (*registry, error) {
@@ -73,6 +77,18 @@ func (r *registry) Dependencies() []component.ID {
 		ids = append(ids, auth.AuthenticatorID)
 	}
 	return ids
+}
+
+// Ready implements extensioncapabilities.PipelineWatcher: the receivers take data, and /ready says so.
+func (r *registry) Ready() error {
+	r.receiving.Store(true)
+	return nil
+}
+
+// NotReady implements extensioncapabilities.PipelineWatcher: load balancers are told before the receivers stop.
+func (r *registry) NotReady() error {
+	r.receiving.Store(false)
+	return nil
 }
 
 // Start implements component.Component. It needs no server to be up.
@@ -219,6 +235,7 @@ func (r *registry) createServer(ctx context.Context, host component.Host, gatewa
 	settings := httpapi.Settings{
 		GatewayID: gatewayID, Version: r.build.version, Commit: r.build.commit, BuildDate: r.build.date, Backend: backend,
 		Enrolment: r.config.Enrolment, Started: r.started, Control: r.config.Control,
+		Ready: r.receiving.Load,
 	}
 	if auth := r.config.HTTP.Auth.Get(); auth != nil {
 		authenticator, err := auth.GetServerAuthenticator(ctx, host.GetExtensions())

@@ -160,9 +160,17 @@ func TestProbes(t *testing.T) {
 	code, body := get(t, r.url("/health"))
 	assert.Equal(t, http.StatusOK, code)
 	assert.Equal(t, "ok", body["status"])
-	code, body = get(t, r.url("/ready"))
-	assert.Equal(t, http.StatusOK, code)
-	assert.Equal(t, "ready", body["status"])
+	requireReady := func(code int, status string) {
+		t.Helper()
+		got, body := get(t, r.url("/ready"))
+		assert.Equal(t, code, got)
+		assert.Equal(t, status, body["status"])
+	}
+	requireReady(http.StatusServiceUnavailable, "not_ready")
+	require.NoError(t, r.Ready())
+	requireReady(http.StatusOK, "ready")
+	require.NoError(t, r.NotReady())
+	requireReady(http.StatusServiceUnavailable, "not_ready")
 }
 
 func TestAgentsSurviveARestartWithStorage(t *testing.T) {

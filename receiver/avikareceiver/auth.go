@@ -52,6 +52,9 @@ func (r *avikaReceiver) authenticate(ctx context.Context) (context.Context, erro
 			return nil, r.refuse(reason, codes.Unauthenticated, pskMessages[reason])
 		}
 	}
+	ctx = agentsession.ContextWithPeer(ctx, agentsession.Peer{
+		AgentID: proven.agentID, Hostname: proven.hostname, Authentication: proven.authentication,
+	})
 	return context.WithValue(ctx, identityKey{}, proven), nil
 }
 

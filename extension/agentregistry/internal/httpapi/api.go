@@ -22,6 +22,8 @@ type Settings struct {
 	Backend   string
 	Enrolment string
 	Started   time.Time
+	// Ready reports whether the receivers take data.
+	Ready func() bool
 	// Authenticate checks a request's credentials; nil when no authentication is configured.
 	Authenticate func(ctx context.Context, headers map[string][]string) (context.Context, error)
 	// Control is "auth", "open" or "off".
@@ -117,12 +119,11 @@ func (a *server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *server) ready(w http.ResponseWriter, _ *http.Request) {
-	select {
-	case <-a.stopping:
+	if !a.settings.Ready() {
 		a.writeHealth(w, http.StatusServiceUnavailable, "not_ready")
-	default:
-		a.writeHealth(w, http.StatusOK, "ready")
+		return
 	}
+	a.writeHealth(w, http.StatusOK, "ready")
 }
 
 func (a *server) writeHealth(w http.ResponseWriter, code int, status string) {

@@ -48,6 +48,7 @@ func serve(t *testing.T, s store.Store, id string, change func(*Settings)) *gate
 		Policy: store.SweepPolicy{Confirm: time.Minute, ConfirmUpdate: time.Minute},
 	}, s, zaptest.NewLogger(t), func(fleet.Database) {}, func() store.Load { return store.Load{} })
 	settings := Settings{
+		Ready:     func() bool { return true },
 		GatewayID: id, Version: "1.0", Commit: "abc", BuildDate: "2026-01-01T00:00:00Z", Backend: "embedded", Enrolment: "auto",
 		Started: time.Now(), Control: ControlOpen, Peers: &http.Client{Transport: &http.Transport{}},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,9 @@ func newLoad() *load { return &load{agents: map[string]bool{}} }
 func (l *load) sampled(agent string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.agents[agent] = true
+	if !l.agents[agent] {
+		l.agents[strings.Clone(agent)] = true // the sender may reuse the memory behind it
+	}
 }
 
 func (l *load) takeAgents() int {

@@ -55,7 +55,7 @@ unit-test: bin/localstack node_modules ## Unit tests, with a real ClickHouse and
 
 .PHONY: e2e-test
 e2e-test: build node_modules ## The built gateway with the shipped configurations against real servers
-	cd tests && go test -timeout 20m $(TESTFLAGS) ./...
+	cd tests && go test -p 1 -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: generate
 generate: ## Regenerate what mdatagen and protoc-gen-go write

@@ -92,3 +92,6 @@ func dial(ctx context.Context, addr string) error {
 	}
 	return conn.Close()
 }
+
+// Err tells how the server ended; nil while it runs.
+func (s *server) Err() error { return s.current().Err() }

@@ -17,7 +17,8 @@ import (
 	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
-// TestTheDiskOfTheQueueIsFull: rows are refused while there is no room, and those that were taken are stored.
+// TestTheDiskOfTheQueueIsFull: rows are refused while there is no room, and those that were taken are stored when
+// somebody has made room.
 func TestTheDiskOfTheQueueIsFull(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -36,6 +37,7 @@ func TestTheDiskOfTheQueueIsFull(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_refused_total", nil) > 0
 		}, 60*time.Second, 200*time.Millisecond, "the disk never was full")
+		require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=256m"))
 		require.NoError(t, ch.Restart(context.Background()))
 	})
 	v := s.exactlyOnce(t, ch)
@@ -71,6 +73,10 @@ func TestOneOfTwoShardsIsDown(t *testing.T) {
 				"--set=exporters::ch_batch::sharding::on_failure="+onFailure)
 			s := newSender(t, g.OTLPGRPCAddr())
 			during(s, 10_000, func() {
+				require.Eventually(t, func() bool {
+					return second.Uint(t, "SELECT count() FROM system.tables WHERE name = 'access_logs'") == 1 &&
+						second.Uint(t, "SELECT count() FROM "+accessLogs) > 0
+				}, storedWithin, 100*time.Millisecond, "the second shard gets rows")
 				require.NoError(t, second.Kill())
 				time.Sleep(4 * time.Second)
 				require.NoError(t, second.Restart(context.Background()))

@@ -2,6 +2,10 @@ package harness
 
 import (
 	"context"
+	"errors"
+	"os/exec"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +48,42 @@ func StartClickHouseWith(t testing.TB, opts localstack.ClickHouseOptions) *Click
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
+	revive(t, server)
 	return &ClickHouse{ClickHouse: server, conn: conn}
+}
+
+// revive starts a server again that has aborted by itself, as a supervisor would. The engine from npm does so at times
+// when a client is killed in the middle of an insert.
+func revive(t testing.TB, server *localstack.ClickHouse) {
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		tick := time.NewTicker(Tick)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			if aborted(server.Err()) {
+				t.Log("ClickHouse aborted and is started again:", server.Restart(context.Background()))
+			}
+		}
+	})
+	t.Cleanup(func() {
+		close(stop)
+		watching.Wait()
+	})
+}
+
+func aborted(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGABRT
 }
 
 // Exec runs a statement.

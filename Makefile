@@ -57,6 +57,23 @@ unit-test: bin/localstack node_modules ## Unit tests, with a real ClickHouse and
 e2e-test: build node_modules ## The built gateway with the shipped configurations against real servers
 	cd tests && go test -p 1 -timeout 20m $(TESTFLAGS) ./...
 
+bin/bench: $(SOURCES) $(shell git ls-files -co --exclude-standard -- 'tests/bench/*.go' 'tests/harness/*.go')
+	@echo "building $@"
+	@cd tests && go build -trimpath -o ../$@ ./bench
+
+.PHONY: bench
+bench: build bin/bench node_modules ## The load targets in under five minutes: rows, lost, doubled, CPU, memory, age
+	bin/bench short
+
+.PHONY: bench-full
+bench-full: build bin/bench node_modules ## The load targets at their full length, 40 minutes
+	bin/bench full
+
+.PHONY: bench-compare
+bench-compare: build bin/bench node_modules ## The same OTLP rows through contrib's ClickHouse exporter and ours
+	tests/peer/build.sh
+	bin/bench compare
+
 .PHONY: generate
 generate: ## Regenerate what mdatagen and protoc-gen-go write
 	cd internal/tools && go run ./protogen -I ../../proto -out ../../proto/agentv1 agent.proto

@@ -46,7 +46,7 @@ type Gateway struct {
 	process *localstack.Process
 	noOTLP  bool
 
-	agentPort, httpPort, metricsPort, otlpGRPCPort, otlpHTTPPort, healthPort int
+	localstack.GatewayPorts
 
 	// StateDir is AVIKA_STATE_DIR.
 	StateDir string
@@ -63,11 +63,9 @@ func StartGateway(t testing.TB, opts GatewayOptions) *Gateway {
 // NewGateway prepares a gateway without starting it.
 func NewGateway(t testing.TB, opts GatewayOptions) *Gateway {
 	t.Helper()
-	ports := Ports(t, 6)
-	g := &Gateway{
-		t: t, agentPort: ports[0], httpPort: ports[1], metricsPort: ports[2], otlpGRPCPort: ports[3],
-		otlpHTTPPort: ports[4], healthPort: ports[5], StateDir: opts.StateDir, noOTLP: opts.NoOTLP,
-	}
+	ports, err := localstack.FreeGatewayPorts()
+	require.NoError(t, err)
+	g := &Gateway{t: t, GatewayPorts: ports, StateDir: opts.StateDir, noOTLP: opts.NoOTLP}
 	if g.StateDir == "" {
 		g.StateDir = tempDir(t)
 	}
@@ -89,13 +87,8 @@ func (g *Gateway) env(opts GatewayOptions) []string {
 	if id == "" {
 		id = "gateway-1"
 	}
-	env := []string{
-		"AVIKA_LISTEN_HOST=127.0.0.1", "AVIKA_STATE_DIR=" + g.StateDir, "GATEWAY_ID=" + id,
-		"AVIKA_AGENT_PORT=" + strconv.Itoa(g.agentPort), "AVIKA_HTTP_PORT=" + strconv.Itoa(g.httpPort),
-		"AVIKA_METRICS_PORT=" + strconv.Itoa(g.metricsPort), "HEALTH_PORT=" + strconv.Itoa(g.healthPort),
-		"OTLP_GRPC_PORT=" + strconv.Itoa(g.otlpGRPCPort), "OTLP_HTTP_PORT=" + strconv.Itoa(g.otlpHTTPPort),
-		"CLICKHOUSE_ENDPOINT=" + opts.ClickHouse, "POSTGRES_DSN=" + opts.Postgres,
-	}
+	env := append(g.Env(), "AVIKA_STATE_DIR="+g.StateDir, "GATEWAY_ID="+id,
+		"CLICKHOUSE_ENDPOINT="+opts.ClickHouse, "POSTGRES_DSN="+opts.Postgres)
 	return append(env, opts.Env...)
 }
 
@@ -128,9 +121,9 @@ func (g *Gateway) WaitReady() {
 
 // listens tells whether receivers accept connections.
 func (g *Gateway) listens() bool {
-	ports := []int{g.agentPort}
+	ports := []int{g.Agent}
 	if !g.noOTLP {
-		ports = append(ports, g.otlpGRPCPort, g.otlpHTTPPort)
+		ports = append(ports, g.OTLPGRPC, g.OTLPHTTP)
 	}
 	for _, port := range ports {
 		conn, err := net.DialTimeout("tcp", localAddr(port), time.Second)
@@ -190,25 +183,13 @@ func (g *Gateway) PID() int { return g.process.PID() }
 // LogFile is where the gateway's output goes.
 func (g *Gateway) LogFile() string { return g.spec.LogFile }
 
-// AgentAddr is host:port for agents.
-func (g *Gateway) AgentAddr() string { return localAddr(g.agentPort) }
-
-// OTLPGRPCAddr is host:port for OTLP over gRPC.
-func (g *Gateway) OTLPGRPCAddr() string { return localAddr(g.otlpGRPCPort) }
-
 // OTLPHTTPURL is the address of an OTLP/HTTP path, as in /v1/logs.
 func (g *Gateway) OTLPHTTPURL(path string) string {
-	return "http://" + localAddr(g.otlpHTTPPort) + path
+	return "http://" + localAddr(g.OTLPHTTP) + path
 }
 
-// URL is the address of a path of the registry's HTTP interface.
-func (g *Gateway) URL(path string) string { return "http://" + localAddr(g.httpPort) + path }
-
-// MetricsURL is the address of the gateway's own metrics.
-func (g *Gateway) MetricsURL() string { return "http://" + localAddr(g.metricsPort) + "/metrics" }
-
 // HealthURL is the address of the collector's health check.
-func (g *Gateway) HealthURL() string { return "http://" + localAddr(g.healthPort) + "/" }
+func (g *Gateway) HealthURL() string { return "http://" + localAddr(g.Health) + "/" }
 
 // GetJSON decodes the answer of a path of the registry's HTTP interface, which must be 200.
 func (g *Gateway) GetJSON(t assert.TestingT, path string, into any) bool {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"net/http"
 	"testing"
@@ -18,13 +19,22 @@ type Metrics map[string]*dto.MetricFamily
 // Metrics reads the gateway's own metrics.
 func (g *Gateway) Metrics(t testing.TB) Metrics {
 	t.Helper()
-	code, body, err := fetch(g.MetricsURL())
+	metrics, err := ReadMetrics(g.MetricsURL())
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, code)
+	return metrics
+}
+
+// ReadMetrics reads what a collector tells about itself at a URL.
+func ReadMetrics(url string) (Metrics, error) {
+	code, body, err := fetch(url)
+	if err != nil {
+		return nil, err
+	}
+	if code != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", url, http.StatusText(code))
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
-	require.NoError(t, err)
-	return families
+	return parser.TextToMetricFamilies(bytes.NewReader(body))
 }
 
 // Has tells whether there is a metric of this name.

@@ -1,0 +1,163 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/avika-ai/avika-collector/internal/localstack"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/count"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/proc"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/report"
+	"github.com/avika-ai/avika-collector/tests/harness"
+)
+
+func (s *summary) add(o *summary) {
+	s.LogEntries += o.LogEntries
+	s.Report.Rows += o.Report.Rows
+	s.Unsent += o.Unsent
+	s.Metrics += o.Metrics
+	s.Broken += o.Broken
+	s.Failed += o.Failed
+	s.Confirmed += o.Confirmed
+	s.Stalled += o.Stalled
+	s.Resent = append(s.Resent, o.Resent...)
+	s.Open = append(s.Open, o.Open...)
+}
+
+// conclude counts rows, and works out the figures.
+func (r *run) conclude(ctx context.Context) error {
+	if r.BeforeCount != nil {
+		if err := r.BeforeCount(r.stack); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(r.opts.Progress, "%s: counting\n", r.Name)
+	writers, err := count.Writers(ctx, r.stack.ClickHouse.Conn, r.table)
+	if err != nil {
+		return err
+	}
+	r.result.Rows = count.Sum(writers, r.sent.sent())
+	r.result.RowsPerSecond = float64(r.result.Rows.Stored) / max(r.result.StoredSeconds, 1e-3)
+	if r.result.Rows.Stored > 0 {
+		ages, err := count.FindAges(ctx, r.stack.ClickHouse.Conn, r.table)
+		if err != nil {
+			return err
+		}
+		r.result.Ages = &ages
+	}
+	if r.result.Inserts, err = count.FindInserts(ctx, r.stack.ClickHouse.Conn, r.table); err != nil {
+		return err
+	}
+	if err := r.others(ctx); err != nil {
+		return err
+	}
+	r.processes()
+	r.series()
+	r.result.Errors = r.errors()
+	return nil
+}
+
+// others are the tables beside the one of rows.
+func (r *run) others(ctx context.Context) (err error) {
+	if r.Path != Direct {
+		return nil
+	}
+	if r.Spans {
+		spans, err := count.FindSpans(ctx, r.stack.ClickHouse.Conn, r.stack.Database)
+		if err != nil {
+			return err
+		}
+		r.result.Spans = &spans
+	}
+	r.result.Samples, err = count.HowMany(ctx, r.stack.ClickHouse.Conn, r.stack.Database+".nginx_metrics")
+	return err
+}
+
+func (r *run) processes() {
+	for _, p := range r.stack.Processes() {
+		cpu := r.last[p.Name].CPU - r.sampler.zero[p.Name]
+		r.result.Processes = append(r.result.Processes, r.process(p.Name, cpu, r.peaks[p.Name]))
+	}
+	for _, g := range r.generators {
+		r.result.Processes = append(r.result.Processes, r.process(g.name, g.cpu(), g.peak()))
+	}
+	now := proc.Self()
+	r.result.Processes = append(r.result.Processes, r.process("bench", now.CPU-r.self.CPU, now.RSS))
+}
+
+func (r *run) process(name string, cpu time.Duration, peak int64) report.Process {
+	rows := float64(r.result.Rows.Stored)
+	p := report.Process{Name: name, CPUSeconds: cpu.Seconds(), Cores: cpu.Seconds() / max(r.result.SendSeconds, 1e-3), PeakRSS: peak}
+	if rows > 0 && cpu > 0 {
+		p.RowsPerCPU, p.MicrosPerRow = rows/cpu.Seconds(), float64(cpu.Microseconds())/rows
+	}
+	return p
+}
+
+// series works out ranges and growth from the samples taken while rows were sent.
+func (r *run) series() {
+	var during []report.Sample
+	for _, s := range r.result.Series {
+		if s.Seconds <= r.result.SendSeconds {
+			during = append(during, s)
+		}
+	}
+	r.result.Parts = report.PartsOf(during)
+	if len(during) < 30 {
+		return // too short to tell growth from the beginning
+	}
+	for _, c := range r.stack.Collectors {
+		r.result.Growth = append(r.result.Growth,
+			report.GrowthOf(during, c.Name+" RSS, MiB", func(s report.Sample) (float64, bool) {
+				v, ok := s.RSS[c.Name]
+				return float64(v) / (1 << 20), ok
+			}),
+			report.GrowthOf(during, c.Name+" goroutines", func(s report.Sample) (float64, bool) {
+				v, ok := s.Routines[c.Name]
+				return float64(v), ok && v > 0
+			}))
+	}
+	r.result.Growth = append(r.result.Growth, report.GrowthOf(during, "active parts", func(s report.Sample) (float64, bool) {
+		return float64(s.Parts), true
+	}))
+}
+
+// troubles are words in the names of counters that must not count when nothing is wrong.
+var troubles = []string{"dropped", "refused", "lost", "dead_letter", "failures", "failed", "deduplicated", "unparsed", "limits_reached", "retries"}
+
+// errors collects everything that the gateways and generators counted as wrong.
+func (r *run) errors() map[string]uint64 {
+	found := map[string]uint64{}
+	add := func(name string, n uint64) {
+		if n > 0 {
+			found[name] += n
+		}
+	}
+	for _, c := range r.stack.Collectors {
+		if c.MetricsURL == "" {
+			continue
+		}
+		metrics, err := harness.ReadMetrics(c.MetricsURL)
+		if err != nil {
+			add("metrics that cannot be read", 1)
+		}
+		for name := range metrics {
+			for _, word := range troubles {
+				if strings.Contains(name, word) {
+					add(name, uint64(metrics.Sum(name, nil)))
+					break
+				}
+			}
+		}
+	}
+	add("rows due and not sent", r.sent.Unsent)
+	add("broken streams", r.sent.Broken)
+	add("failed connects", r.sent.Failed)
+	add("requests sent again", uint64(len(r.sent.Resent)))
+	add("requests never acknowledged", uint64(len(r.sent.Open)))
+	return found
+}
+
+func tail(path string) string { return localstack.Tail(path, 15) }

@@ -53,10 +53,6 @@ func startGenerator(name string, args ...string) (*generator, error) {
 	return g, nil
 }
 
-func (g *generator) process() stack.Process {
-	return stack.Process{Name: g.name, PID: func() int { return g.cmd.Process.Pid }}
-}
-
 // wait returns what it sent. A generator that could not send everything says so by its exit code; the summary counts.
 func (g *generator) wait(ctx context.Context) (summary, error) {
 	select {

@@ -65,7 +65,6 @@ type run struct {
 
 	generators []*generator
 	sampler    *sampler
-	clickhouse time.Duration // CPU time of ClickHouse after it has settled
 	last       map[string]proc.Usage
 	self       proc.Usage // this program before the first row
 	peaks      map[string]int64

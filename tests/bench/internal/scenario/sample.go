@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/avika-ai/avika-collector/tests/bench/internal/proc"
@@ -27,7 +26,6 @@ type sampler struct {
 	began     time.Time
 	zero      map[string]time.Duration // CPU time before the first row
 
-	mu      sync.Mutex
 	samples []report.Sample
 	stop    context.CancelFunc
 	done    chan struct{}

@@ -23,8 +23,8 @@ type options struct {
 	clickHouse                   string
 	database, username, password string
 
-	clickHousePort, clickHouseHTTPPort, agentPort, httpPort, metricsPort int
-	otlpGRPCPort, otlpHTTPPort, healthPort, nginxPort                    int
+	clickHousePort, clickHouseHTTPPort, agentPort, httpPort, metricsPort     int
+	otlpGRPCPort, otlpHTTPPort, healthPort, pprofPort, zpagesPort, nginxPort int
 
 	rate     float64
 	interval time.Duration
@@ -48,6 +48,8 @@ func (o *options) ports() []port {
 		{"otlp-grpc-port", &o.otlpGRPCPort, 4317, "OTLP, gRPC"},
 		{"otlp-http-port", &o.otlpHTTPPort, 4318, "OTLP, HTTP"},
 		{"health-port", &o.healthPort, 13133, "the collector's health"},
+		{"pprof-port", &o.pprofPort, 1777, "the gateway's profiles"},
+		{"zpages-port", &o.zpagesPort, 55679, "the gateway's debug pages"},
 		{"nginx-port", &o.nginxPort, 8080, "NGINX"},
 	}
 }
@@ -118,6 +120,7 @@ func (o *options) gatewayEnv(clickHouse string) []string {
 		"AVIKA_LISTEN_HOST=" + host, "AVIKA_STATE_DIR=" + filepath.Join(o.data, "gateway"),
 		"AVIKA_AGENT_PORT=" + strconv.Itoa(o.agentPort), "AVIKA_HTTP_PORT=" + strconv.Itoa(o.httpPort),
 		"AVIKA_METRICS_PORT=" + strconv.Itoa(o.metricsPort), "HEALTH_PORT=" + strconv.Itoa(o.healthPort),
+		"PPROF_PORT=" + strconv.Itoa(o.pprofPort), "ZPAGES_PORT=" + strconv.Itoa(o.zpagesPort),
 		"OTLP_GRPC_PORT=" + strconv.Itoa(o.otlpGRPCPort), "OTLP_HTTP_PORT=" + strconv.Itoa(o.otlpHTTPPort),
 		"CLICKHOUSE_ENDPOINT=" + clickHouse, "CLICKHOUSE_DATABASE=" + o.database,
 		"CLICKHOUSE_USERNAME=" + o.username, "CLICKHOUSE_PASSWORD=" + o.password,

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pipeline"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
@@ -51,6 +52,7 @@ func (e *signalExporter) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	e.tb, e.observe = tb, newObserver(tb, e.signal, e.backend.load)
+	e.observe.startAtZero(tablesOf(e.signal))
 	e.router = newRouter(e.cfg)
 	q, err := blockqueue.Start(ctx, e.settings(client))
 	if err != nil {
@@ -176,4 +178,9 @@ func (e *signalExporter) window() window {
 	return window{now - half, now + half}
 }
 
-func (w window) stray(at int64) bool { return at < w.from || at > w.to }
+func (w window) stray(t pcommon.Timestamp) bool {
+	at := int64(t / nanosPerSecond)
+	return at < w.from || at > w.to
+}
+
+const nanosPerSecond = 1_000_000_000

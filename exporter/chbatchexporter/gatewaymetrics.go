@@ -107,10 +107,11 @@ func (s *gatewaySampler) write(ctx context.Context, now time.Time) {
 		return
 	}
 	lane := call.Lane(rows.GatewayMetrics, 0, false)
+	at := pcommon.NewTimestampFromTime(now)
 	if b, ok := lane.Builder().(*rows.Gateway); ok {
-		b.Append(pcommon.NewTimestampFromTime(now), &sample)
+		b.Append(at, &sample)
 	}
-	lane.Added(now.Unix())
+	lane.Added(at)
 	lane.Unlock()
 	if err := call.Finish(ctx); err != nil {
 		s.log.Debug("A row of gateway_metrics may be missing", zap.Error(err))

@@ -41,7 +41,7 @@ func appendRecords(call *blockqueue.Call, w window, shard int, res *rows.Resourc
 	table, stray := "", false
 	for i := range records.Len() {
 		rec := records.At(i)
-		at := recordSeconds(rec)
+		at := recordTime(rec)
 		if t, s := tableOf(rec), w.stray(at); t != table || s != stray {
 			if lane != nil {
 				lane.Unlock()
@@ -63,17 +63,12 @@ func appendRecords(call *blockqueue.Call, w window, shard int, res *rows.Resourc
 	}
 }
 
-func recordSeconds(rec plog.LogRecord) int64 {
-	t := rec.Timestamp()
-	if t == 0 {
-		t = rec.ObservedTimestamp()
+func recordTime(rec plog.LogRecord) pcommon.Timestamp {
+	if t := rec.Timestamp(); t != 0 {
+		return t
 	}
-	return seconds(t)
+	return rec.ObservedTimestamp()
 }
-
-const nanosPerSecond = 1_000_000_000
-
-func seconds(t pcommon.Timestamp) int64 { return int64(uint64(t) / nanosPerSecond) }
 
 func tableOf(rec plog.LogRecord) string {
 	name := rec.EventName()

@@ -63,13 +63,13 @@ func (a *metricAppender) appendMetric(scope *rows.Scope, m pmetric.Metric) {
 		return
 	}
 	// The data points of a metric are of about the same time.
-	lane := a.call.Lane(rows.MetricTable(m), a.shard, a.window.stray(seconds(rows.PointTime(m, 0))))
+	lane := a.call.Lane(rows.MetricTable(m), a.shard, a.window.stray(rows.PointTime(m, 0)))
 	defer lane.Unlock()
 	for i := range n {
 		if b, ok := lane.Builder().(*rows.Points); ok {
 			b.Append(a.res, scope, m, i)
 		}
-		lane.Added(seconds(rows.PointTime(m, i)))
+		lane.Added(rows.PointTime(m, i))
 	}
 }
 
@@ -84,7 +84,7 @@ func (a *metricAppender) appendSample(s *rows.Sample) {
 }
 
 func (a *metricAppender) appendRow(table string, s *rows.Sample) {
-	lane := a.call.Lane(table, a.shard, a.window.stray(seconds(s.Time)))
+	lane := a.call.Lane(table, a.shard, a.window.stray(s.Time))
 	defer lane.Unlock()
 	switch b := lane.Builder().(type) {
 	case *rows.Nginx:
@@ -92,5 +92,5 @@ func (a *metricAppender) appendRow(table string, s *rows.Sample) {
 	case *rows.System:
 		b.Append(a.res, s.Time, &s.System)
 	}
-	lane.Added(seconds(s.Time))
+	lane.Added(s.Time)
 }

@@ -17,6 +17,7 @@ type observer struct {
 	tb     *metadata.TelemetryBuilder
 	signal attribute.KeyValue
 	load   *load
+	fresh  freshness
 }
 
 func newObserver(tb *metadata.TelemetryBuilder, s pipeline.Signal, l *load) *observer {
@@ -61,6 +62,15 @@ func (o *observer) refused(rows int) {
 	o.tb.ExporterChBatchRowsRefused.Add(context.Background(), int64(rows), metric.WithAttributeSet(attribute.NewSet(o.signal)))
 }
 
+// startAtZero makes counters exist whose first step is an alarm: from nothing to 1 is no increase.
+func (o *observer) startAtZero(tables []string) {
+	for _, table := range tables {
+		o.DeadLettered(table, 0)
+		o.Lost(table, 0)
+	}
+	o.refused(0)
+}
+
 // watch reports the queue's fill whenever metrics are read.
 func (o *observer) watch(q *blockqueue.Queue, maxRows, maxBytes int) error {
 	signal := metric.WithAttributeSet(attribute.NewSet(o.signal))
@@ -85,6 +95,9 @@ func (o *observer) watch(q *blockqueue.Queue, maxRows, maxBytes int) error {
 		obs.Observe(age(q.Fill().Oldest), signal)
 		return nil
 	}); err != nil {
+		return err
+	}
+	if err := o.tb.RegisterExporterChBatchNewestRowAgeCallback(o.fresh.observe); err != nil {
 		return err
 	}
 	return o.tb.RegisterExporterChBatchBufferRowsCallback(func(_ context.Context, obs metric.Int64Observer) error {

@@ -40,6 +40,12 @@ func TestOwnMetrics(t *testing.T) {
 	metadatatest.AssertEqualExporterChBatchRowsInserted(t, tel, point(10, "table", "access_logs"), at)
 	metadatatest.AssertEqualExporterChBatchBufferRows(t, tel, point(0, "signal", "logs", "table", "access_logs"), at)
 	metadatatest.AssertEqualExporterChBatchBlocksWaiting(t, tel, point(0, "signal", "logs"), at)
+	metadatatest.AssertEqualExporterChBatchNewestRowAge(t, tel, []metricdata.DataPoint[float64]{
+		{Attributes: attribute.NewSet(attribute.String("table", "access_logs"))},
+	}, at, metricdatatest.IgnoreValue())
+	metadatatest.AssertEqualExporterChBatchRowDelay(t, tel, []metricdata.HistogramDataPoint[float64]{
+		{Attributes: attribute.NewSet(attribute.String("table", "access_logs")), Count: 1},
+	}, at, metricdatatest.IgnoreValue())
 }
 
 func TestFailuresAreCountedByCode(t *testing.T) {
@@ -63,5 +69,9 @@ func TestFailuresAreCountedByCode(t *testing.T) {
 	}, waitFor, tick)
 	metadatatest.AssertEqualExporterChBatchBufferRows(t, tel, point(10, "signal", "logs", "table", "access_logs"), metricdatatest.IgnoreTimestamp())
 	require.NoError(t, e.Shutdown(context.Background()))
-	metadatatest.AssertEqualExporterChBatchRowsLost(t, tel, point(10, "table", "access_logs"), metricdatatest.IgnoreTimestamp())
+	lost := point(10, "table", "access_logs")
+	for _, table := range []string{"error_logs", "otel_logs"} {
+		lost = append(lost, point(0, "table", table)...)
+	}
+	metadatatest.AssertEqualExporterChBatchRowsLost(t, tel, lost, metricdatatest.IgnoreTimestamp())
 }

@@ -38,7 +38,7 @@ func appendSpans(call *blockqueue.Call, w window, shard int, res *rows.Resource,
 	var lane *blockqueue.Lane
 	stray := false
 	for _, span := range spans.All() {
-		at := seconds(span.StartTimestamp())
+		at := span.StartTimestamp()
 		if s := w.stray(at); lane == nil || s != stray {
 			if lane != nil {
 				lane.Unlock()

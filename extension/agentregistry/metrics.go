@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/fleet"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/metadata"
 )
 
@@ -43,6 +44,12 @@ func (r *registry) observe(builder *metadata.TelemetryBuilder) error {
 		builder.RegisterInfoCallback(r.observeInfo),
 		builder.RegisterAgentsTotalCallback(r.observeAgents),
 		builder.RegisterDbOperationsCallback(r.observeOperations),
+		builder.RegisterExtensionAgentRegistryDatabaseUpCallback(value(r.databaseUp)),
+		builder.RegisterExtensionAgentRegistryAgentsDriftedCallback(value(func() int64 { return int64(r.fleet.Count().Drifted) })),
+		builder.RegisterExtensionAgentRegistryAgentsPendingCallback(value(func() int64 { return int64(r.fleet.Count().Pending) })),
+		builder.RegisterExtensionAgentRegistryAgentsFlappingCallback(value(func() int64 { return int64(r.fleet.Conditions().Flapping) })),
+		builder.RegisterExtensionAgentRegistryLeasesLostCallback(value(func() int64 { return r.fleet.Conditions().LeasesLost })),
+		builder.RegisterExtensionAgentRegistryCertificateExpiryCallback(r.observeCertificates),
 		builder.RegisterDbLatencyAvgMsCallback(func(_ context.Context, o metric.Float64Observer) error {
 			o.Observe(float64(r.store.Latency()) / float64(time.Millisecond))
 			return nil
@@ -65,6 +72,21 @@ func (r *registry) observeAgents(_ context.Context, o metric.Int64Observer) erro
 	counts := r.fleet.Count()
 	o.Observe(int64(counts.Online), metric.WithAttributes(attribute.String("status", "online")))
 	o.Observe(int64(counts.Offline), metric.WithAttributes(attribute.String("status", "offline")))
+	return nil
+}
+
+func (r *registry) databaseUp() int64 {
+	if r.fleet.DatabaseState().State == fleet.Connected {
+		return 1
+	}
+	return 0
+}
+
+// observeCertificates says nothing when no agent told of a certificate.
+func (r *registry) observeCertificates(_ context.Context, o metric.Int64Observer) error {
+	if at := r.fleet.Conditions().CertificateExpires; !at.IsZero() {
+		o.Observe(at.Unix())
+	}
 	return nil
 }
 

@@ -55,6 +55,13 @@ func TestMetrics(t *testing.T) {
 		require.NoError(t, err)
 		assert.Positive(t, m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value, name)
 	}
+	up, err := telemetry.GetMetric("otelcol_extension_agent_registry_database_up")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, up.Data.(metricdata.Gauge[int64]).DataPoints[0].Value)
+	for _, name := range []string{"agents_drifted", "agents_flapping", "agents_pending", "leases_lost"} {
+		_, err := telemetry.GetMetric("otelcol_extension_agent_registry_" + name)
+		require.NoError(t, err)
+	}
 	for _, name := range []string{"gc_pause_total_ns", "db_latency_avg_ms", "db_operations"} {
 		_, err := telemetry.GetMetric("nginx_gateway_" + name)
 		require.NoError(t, err)

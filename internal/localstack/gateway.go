@@ -8,15 +8,17 @@ import (
 )
 
 // GatewayPorts are the loopback ports of a gateway with a shipped configuration.
-type GatewayPorts struct{ Agent, HTTP, Metrics, OTLPGRPC, OTLPHTTP, Health int }
+type GatewayPorts struct{ Agent, HTTP, Metrics, OTLPGRPC, OTLPHTTP, Health, Pprof, Zpages int }
 
 // FreeGatewayPorts finds ports that nothing listens on.
 func FreeGatewayPorts() (GatewayPorts, error) {
-	p, err := FreePorts(6)
+	p, err := FreePorts(8)
 	if err != nil {
 		return GatewayPorts{}, err
 	}
-	return GatewayPorts{Agent: p[0], HTTP: p[1], Metrics: p[2], OTLPGRPC: p[3], OTLPHTTP: p[4], Health: p[5]}, nil
+	return GatewayPorts{
+		Agent: p[0], HTTP: p[1], Metrics: p[2], OTLPGRPC: p[3], OTLPHTTP: p[4], Health: p[5], Pprof: p[6], Zpages: p[7],
+	}, nil
 }
 
 // Env is the ports as the settings of the shipped configurations, docs/configuration.md.
@@ -25,6 +27,7 @@ func (p GatewayPorts) Env() []string {
 		"AVIKA_LISTEN_HOST=" + host,
 		"AVIKA_AGENT_PORT=" + strconv.Itoa(p.Agent), "AVIKA_HTTP_PORT=" + strconv.Itoa(p.HTTP),
 		"AVIKA_METRICS_PORT=" + strconv.Itoa(p.Metrics), "HEALTH_PORT=" + strconv.Itoa(p.Health),
+		"PPROF_PORT=" + strconv.Itoa(p.Pprof), "ZPAGES_PORT=" + strconv.Itoa(p.Zpages),
 		"OTLP_GRPC_PORT=" + strconv.Itoa(p.OTLPGRPC), "OTLP_HTTP_PORT=" + strconv.Itoa(p.OTLPHTTP),
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 )
 
@@ -106,19 +108,20 @@ func (l *Lane) Builder() rows.Builder {
 	return l.open.builder
 }
 
-// Added counts a row; at is its time in seconds since 1970.
-func (l *Lane) Added(at int64) {
+// Added counts a row; at is its time.
+func (l *Lane) Added(at pcommon.Timestamp) {
 	b := l.open
 	l.call.appended++
 	l.call.joins(b)
 	block := b.builder.Block()
-	if b.addDay(at/secondsPerDay) >= l.q.set.MaxDays || block.Rows >= l.maxRows() || block.Size() >= l.q.set.MaxBytes {
+	b.sample(at)
+	if b.addDay(int64(at/nanosPerDay)) >= l.q.set.MaxDays || block.Rows >= l.maxRows() || block.Size() >= l.q.set.MaxBytes {
 		l.call.full = append(l.call.full, b)
 		l.open = nil
 	}
 }
 
-const secondsPerDay = int64(24 * time.Hour / time.Second)
+const nanosPerDay = pcommon.Timestamp(24 * time.Hour)
 
 // joins makes the call wait for the block.
 func (c *Call) joins(b *openBlock) {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 )
 
@@ -29,10 +31,11 @@ type chunk struct {
 	days  int  // that its rows fall on
 	old   bool // of an earlier run
 	// solo chunks are inserted alone, with their id as token. Others only as part of a group that is written down first.
-	solo  bool
-	seq   uint64              // its key in the storage
-	block *nativeblock.Sealed // nil: only in the storage
-	calls []*Call
+	solo    bool
+	seq     uint64              // its key in the storage
+	block   *nativeblock.Sealed // nil: only in the storage
+	calls   []*Call
+	sampled []pcommon.Timestamp // times of some of its rows
 	// replayed chunks are safe elsewhere until they are inserted.
 	replayed bool
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 
@@ -246,6 +247,7 @@ func (ignore) Inserted(string, int, int, time.Duration, bool) {}
 func (ignore) Failed(string, Outcome)                         {}
 func (ignore) DeadLettered(string, int)                       {}
 func (ignore) Lost(string, int)                               {}
+func (ignore) Stored(string, []pcommon.Timestamp)             {}
 
 // setup returns settings for a fake, with short times.
 func setup(t testing.TB, f *fakeClickHouse) Settings {

@@ -196,6 +196,9 @@ func (q *Queue) load(ins *insert) ([]*nativeblock.Sealed, error) {
 // complete decides what comes after an attempt.
 func (q *Queue) complete(ins *insert, o Outcome) {
 	over := o.Class == Stored
+	if over {
+		q.stored(ins)
+	}
 	if !over && q.givesUp(ins) {
 		over, o.Err = q.buryInsert(ins, o.Err)
 	}

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 )
 
@@ -50,6 +52,8 @@ type openBlock struct {
 	calls   []*Call
 	// days that its rows fall on, mostly one.
 	days []int64
+	// sampled are the times of some of its rows.
+	sampled []pcommon.Timestamp
 	// accounted bytes at the gate.
 	accounted int
 }

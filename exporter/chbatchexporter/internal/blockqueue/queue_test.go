@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 func TestRowsInMemoryAreInsertedOnce(t *testing.T) {
@@ -322,7 +323,7 @@ func TestBlocksSpanFewDays(t *testing.T) {
 			b, _ := l.Builder().(*numbers)
 			b.n.Append64(uint64(i*3 + j))
 			b.block.Rows++
-			l.Added(int64(i*3+j) * secondsPerDay)
+			l.Added(pcommon.Timestamp(i*3+j) * nanosPerDay)
 		}
 		l.Unlock()
 		require.NoError(t, c.Finish(context.Background()))

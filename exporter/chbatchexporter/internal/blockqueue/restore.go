@@ -48,6 +48,7 @@ func (q *Queue) restoreChunk(seq uint64, raw []byte) *chunk {
 		id: e.id, lane: q.lane(laneKey{table: e.table, shard: q.set.ShardIndex(e.shard)}), since: e.since, rows: e.block.Rows, size: e.block.Size(),
 		days: e.days, old: true, solo: e.solo, seq: seq, block: e.block,
 	}
+	c.sampled = c.restoredSamples()
 	q.gate.change(c.rows, c.size)
 	if _, held := q.gate.fill(); held > q.set.MemoryBytes {
 		c.block = nil

@@ -74,7 +74,8 @@ func (q *Queue) seal(b *openBlock) {
 	}
 	c := &chunk{
 		id: newID(), lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days),
-		solo: q.store == nil || rows >= q.set.MaxRows/2,
+		sampled: b.sampled,
+		solo:    q.store == nil || rows >= q.set.MaxRows/2,
 	}
 	q.gate.change(0, c.size-b.accounted)
 	q.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.uber.org/zap"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
@@ -104,6 +105,8 @@ type DeadLetter interface {
 // Observer is told what happens, for metrics. Implementations do not block.
 type Observer interface {
 	Inserted(table string, rows, bytes int, took time.Duration, duplicate bool)
+	// Stored rows are watched in samples: these are the times of some.
+	Stored(table string, sampled []pcommon.Timestamp)
 	Failed(table string, o Outcome)
 	DeadLettered(table string, rows int)
 	Lost(table string, rows int)

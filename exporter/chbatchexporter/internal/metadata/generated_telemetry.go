@@ -38,7 +38,9 @@ type TelemetryBuilder struct {
 	ExporterChBatchInsertFailures      metric.Int64Counter
 	ExporterChBatchInsertRows          metric.Int64Histogram
 	ExporterChBatchInsertsDeduplicated metric.Int64Counter
+	ExporterChBatchNewestRowAge        metric.Float64ObservableGauge
 	ExporterChBatchOldestRowAge        metric.Float64ObservableGauge
+	ExporterChBatchRowDelay            metric.Float64Histogram
 	ExporterChBatchRowsDeadLettered    metric.Int64Counter
 	ExporterChBatchRowsInserted        metric.Int64Counter
 	ExporterChBatchRowsLost            metric.Int64Counter
@@ -122,6 +124,21 @@ func (builder *TelemetryBuilder) RegisterExporterChBatchBufferRowsCallback(cb me
 		cb(ctx, &observerInt64{inst: builder.ExporterChBatchBufferRows, obs: o})
 		return nil
 	}, builder.ExporterChBatchBufferRows)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterChBatchNewestRowAgeCallback sets callback for observable ExporterChBatchNewestRowAge metric.
+func (builder *TelemetryBuilder) RegisterExporterChBatchNewestRowAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ExporterChBatchNewestRowAge, obs: o})
+		return nil
+	}, builder.ExporterChBatchNewestRowAge)
 	if err != nil {
 		return err
 	}
@@ -246,10 +263,23 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{inserts}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterChBatchNewestRowAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_exporter_ch_batch_newest_row_age",
+		metric.WithDescription("Age of the newest row that this gateway has stored in a table, by the row's own time. [Beta]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterChBatchOldestRowAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_ch_batch_oldest_row_age",
 		metric.WithDescription("Age of the oldest row that is not inserted yet. [Beta]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterChBatchRowDelay, err = builder.meter.Float64Histogram(
+		"otelcol_exporter_ch_batch_row_delay",
+		metric.WithDescription("Time from a row's own time until ClickHouse had it, of every 128th row. [Beta]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30, 60, 300, 1800, 7200}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterChBatchRowsDeadLettered, err = builder.meter.Int64Counter(

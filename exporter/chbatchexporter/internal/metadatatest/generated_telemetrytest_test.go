@@ -40,6 +40,10 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExporterChBatchNewestRowAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExporterChBatchOldestRowAgeCallback(func(_ context.Context, observer metric.Float64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -49,6 +53,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterChBatchInsertFailures.Add(context.Background(), 1)
 	tb.ExporterChBatchInsertRows.Record(context.Background(), 1)
 	tb.ExporterChBatchInsertsDeduplicated.Add(context.Background(), 1)
+	tb.ExporterChBatchRowDelay.Record(context.Background(), 1)
 	tb.ExporterChBatchRowsDeadLettered.Add(context.Background(), 1)
 	tb.ExporterChBatchRowsInserted.Add(context.Background(), 1)
 	tb.ExporterChBatchRowsLost.Add(context.Background(), 1)
@@ -83,8 +88,14 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterChBatchInsertsDeduplicated(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterChBatchNewestRowAge(t, testTel,
+		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterChBatchOldestRowAge(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterChBatchRowDelay(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterChBatchRowsDeadLettered(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

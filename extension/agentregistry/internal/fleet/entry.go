@@ -20,6 +20,7 @@ type entry struct {
 	// storedFactsAt is FactsAt as the store has it.
 	storedFactsAt time.Time
 	rates         []float32
+	opens         opens
 	text          string // lower case, for searching
 }
 
@@ -173,6 +174,9 @@ func (f *Fleet) applyLiveness(live *store.Liveness) {
 	e := f.entryOf(live.AgentID, "")
 	if live.Session < e.live.Session {
 		return // an older answer
+	}
+	if live.Session > e.live.Session && !f.own[live.Incarnation] && live.ClosedAt.IsZero() {
+		e.opens.add(live.OpenedAt)
 	}
 	e.live = *live
 	if len(e.rates) == 0 {

@@ -79,6 +79,7 @@ type Fleet struct {
 
 	mu          sync.RWMutex
 	incarnation int64
+	leasesLost  int64
 	// own are all incarnations that this gateway had.
 	own map[int64]bool
 	// offset is the store's clock less this machine's.

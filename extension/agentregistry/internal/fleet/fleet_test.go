@@ -119,6 +119,7 @@ func TestGatewayThatWasPausedTakesANewLeaseAndKeepsOnlyItsOwn(t *testing.T) {
 	paused.away.Store(false)
 	eventually(t, two, "stays", "online again", heldBy("one"))
 	assert.NotEqual(t, first, one.Incarnation(), "a lapsed lease is never revived")
+	assert.Positive(t, one.Conditions().LeasesLost)
 	eventually(t, one, "moves", "at two", heldBy("two"))
 	never(t, 300*time.Millisecond, func() bool {
 		state, _ := two.Get("moves")

@@ -92,6 +92,7 @@ func (f *Fleet) leaseLost(incarnation int64) {
 		return
 	}
 	f.logger.Warn("the lease ran out, taking a new one", zap.Int64("incarnation", incarnation))
+	f.leasesLost++
 	f.incarnation = 0
 	for _, s := range f.sessions {
 		s.mu.Lock()

@@ -59,6 +59,7 @@ func (f *Fleet) Open(_ context.Context, peer agentsession.Peer) (agentsession.Se
 		sends: make(chan *agentv1.ServerCommand, 16), done: make(chan struct{}), inflight: map[string]struct{}{},
 	}
 	e := f.entryOf(peer.AgentID, peer.Hostname)
+	e.opens.add(f.now())
 	f.replace(e, s)
 	signal(f.wake.write)
 	f.hub.agent(peer.AgentID)

@@ -25,17 +25,23 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter            metric.Meter
-	mu               sync.Mutex
-	registrations    []metric.Registration
-	AgentsTotal      metric.Int64ObservableGauge
-	DbLatencyAvgMs   metric.Float64ObservableGauge
-	DbOperations     metric.Int64ObservableCounter
-	GcPauseTotalNs   metric.Int64ObservableGauge
-	Goroutines       metric.Int64ObservableGauge
-	Info             metric.Int64ObservableGauge
-	MemoryAllocBytes metric.Int64ObservableGauge
-	MemorySysBytes   metric.Int64ObservableGauge
+	meter                                   metric.Meter
+	mu                                      sync.Mutex
+	registrations                           []metric.Registration
+	AgentsTotal                             metric.Int64ObservableGauge
+	DbLatencyAvgMs                          metric.Float64ObservableGauge
+	DbOperations                            metric.Int64ObservableCounter
+	ExtensionAgentRegistryAgentsDrifted     metric.Int64ObservableGauge
+	ExtensionAgentRegistryAgentsFlapping    metric.Int64ObservableGauge
+	ExtensionAgentRegistryAgentsPending     metric.Int64ObservableGauge
+	ExtensionAgentRegistryCertificateExpiry metric.Int64ObservableGauge
+	ExtensionAgentRegistryDatabaseUp        metric.Int64ObservableGauge
+	ExtensionAgentRegistryLeasesLost        metric.Int64ObservableCounter
+	GcPauseTotalNs                          metric.Int64ObservableGauge
+	Goroutines                              metric.Int64ObservableGauge
+	Info                                    metric.Int64ObservableGauge
+	MemoryAllocBytes                        metric.Int64ObservableGauge
+	MemorySysBytes                          metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -85,6 +91,96 @@ func (builder *TelemetryBuilder) RegisterDbOperationsCallback(cb metric.Int64Cal
 		cb(ctx, &observerInt64{inst: builder.DbOperations, obs: o})
 		return nil
 	}, builder.DbOperations)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionAgentRegistryAgentsDriftedCallback sets callback for observable ExtensionAgentRegistryAgentsDrifted metric.
+func (builder *TelemetryBuilder) RegisterExtensionAgentRegistryAgentsDriftedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionAgentRegistryAgentsDrifted, obs: o})
+		return nil
+	}, builder.ExtensionAgentRegistryAgentsDrifted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionAgentRegistryAgentsFlappingCallback sets callback for observable ExtensionAgentRegistryAgentsFlapping metric.
+func (builder *TelemetryBuilder) RegisterExtensionAgentRegistryAgentsFlappingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionAgentRegistryAgentsFlapping, obs: o})
+		return nil
+	}, builder.ExtensionAgentRegistryAgentsFlapping)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionAgentRegistryAgentsPendingCallback sets callback for observable ExtensionAgentRegistryAgentsPending metric.
+func (builder *TelemetryBuilder) RegisterExtensionAgentRegistryAgentsPendingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionAgentRegistryAgentsPending, obs: o})
+		return nil
+	}, builder.ExtensionAgentRegistryAgentsPending)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionAgentRegistryCertificateExpiryCallback sets callback for observable ExtensionAgentRegistryCertificateExpiry metric.
+func (builder *TelemetryBuilder) RegisterExtensionAgentRegistryCertificateExpiryCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionAgentRegistryCertificateExpiry, obs: o})
+		return nil
+	}, builder.ExtensionAgentRegistryCertificateExpiry)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionAgentRegistryDatabaseUpCallback sets callback for observable ExtensionAgentRegistryDatabaseUp metric.
+func (builder *TelemetryBuilder) RegisterExtensionAgentRegistryDatabaseUpCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionAgentRegistryDatabaseUp, obs: o})
+		return nil
+	}, builder.ExtensionAgentRegistryDatabaseUp)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExtensionAgentRegistryLeasesLostCallback sets callback for observable ExtensionAgentRegistryLeasesLost metric.
+func (builder *TelemetryBuilder) RegisterExtensionAgentRegistryLeasesLostCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExtensionAgentRegistryLeasesLost, obs: o})
+		return nil
+	}, builder.ExtensionAgentRegistryLeasesLost)
 	if err != nil {
 		return err
 	}
@@ -223,6 +319,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"nginx_gateway_db_operations",
 		metric.WithDescription("Operations of the registry's database. [Beta]"),
 		metric.WithUnit("{operations}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionAgentRegistryAgentsDrifted, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_agent_registry_agents_drifted",
+		metric.WithDescription("Agents whose configuration differs from their baseline, on all gateways. [Beta]"),
+		metric.WithUnit("{agents}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionAgentRegistryAgentsFlapping, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_agent_registry_agents_flapping",
+		metric.WithDescription("Agents that opened their stream four times or more in the last ten minutes, on all gateways. [Beta]"),
+		metric.WithUnit("{agents}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionAgentRegistryAgentsPending, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_agent_registry_agents_pending",
+		metric.WithDescription("Agents that wait for approval and are refused until then, on all gateways. [Beta]"),
+		metric.WithUnit("{agents}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionAgentRegistryCertificateExpiry, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_agent_registry_certificate_expiry",
+		metric.WithDescription("When the first certificate of an online agent's NGINX expires, in seconds since 1970. Missing when no agent told of one. [Beta]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionAgentRegistryDatabaseUp, err = builder.meter.Int64ObservableGauge(
+		"otelcol_extension_agent_registry_database_up",
+		metric.WithDescription("1 while the registry's database answers, else 0. [Beta]"),
+		metric.WithUnit("{databases}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExtensionAgentRegistryLeasesLost, err = builder.meter.Int64ObservableCounter(
+		"otelcol_extension_agent_registry_leases_lost",
+		metric.WithDescription("How often this gateway could not renew its lease in time, so that its agents counted as offline for a moment. [Beta]"),
+		metric.WithUnit("{leases}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.GcPauseTotalNs, err = builder.meter.Int64ObservableGauge(

@@ -74,6 +74,10 @@ bench-compare: build bin/bench node_modules ## The same OTLP rows through contri
 	tests/peer/build.sh
 	bin/bench compare
 
+.PHONY: bench-faults
+bench-faults: build bin/bench node_modules ## Five minutes of random faults under load: every row counted
+	bin/bench faults $(ARGS)
+
 .PHONY: generate
 generate: ## Regenerate what mdatagen and protoc-gen-go write
 	cd internal/tools && go run ./protogen -I ../../proto -out ../../proto/agentv1 agent.proto

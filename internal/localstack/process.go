@@ -126,6 +126,16 @@ func (p *Process) Err() error {
 	}
 }
 
+// Aborted tells whether a process ended itself because of a defect of its own.
+func Aborted(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGABRT
+}
+
 // LogFile is where the child's output goes.
 func (p *Process) LogFile() string { return p.spec.LogFile }
 

@@ -10,7 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/avika-ai/avika-collector/tests/bench/internal/scenario"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/load"
 )
 
 const help = `bench measures the gateway: one command starts ClickHouse, PostgreSQL and gateways fresh, drives them, counts every row
@@ -20,6 +20,7 @@ by its id, and writes the result as a table and as JSON. Build first: make build
   bench short                     the targets in under five minutes; make bench
   bench full                      the targets at their full length; make bench-full
   bench compare                   the same OTLP rows through contrib's exporter and ours; make bench-compare
+  bench faults [OPTIONS]          random faults under load; bench faults --help shows options; make bench-faults
 
 Results go to .local/bench at the root of the repository.
 Exit codes: 0 done and no row lost or doubled, 1 otherwise, 2 wrong options.
@@ -29,11 +30,12 @@ Exit codes: 0 done and no row lost or doubled, 1 otherwise, 2 wrong options.
 type command func(ctx context.Context, args []string) error
 
 var commands = map[string]command{
-	"run":                runCommand,
-	"short":              suiteCommand("short"),
-	"full":               suiteCommand("full"),
-	"compare":            suiteCommand("compare"),
-	scenario.OTLPCommand: scenario.RunOTLPCommand,
+	"run":            runCommand,
+	"short":          suiteCommand("short"),
+	"full":           suiteCommand("full"),
+	"compare":        suiteCommand("compare"),
+	"faults":         faultsCommand,
+	load.OTLPCommand: load.RunOTLPCommand,
 }
 
 func main() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/avika-ai/avika-collector/internal/localstack"
 	"github.com/avika-ai/avika-collector/internal/testenv"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/load"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/report"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/scenario"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/stack"
@@ -21,8 +22,8 @@ import (
 
 // TestMain lets the test binary be the load that scenarios start as a process of its own.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == scenario.OTLPCommand {
-		os.Exit(exitCode(scenario.RunOTLPCommand(context.Background(), os.Args[2:])))
+	if len(os.Args) > 1 && os.Args[1] == load.OTLPCommand {
+		os.Exit(exitCode(load.RunOTLPCommand(context.Background(), os.Args[2:])))
 	}
 	os.Exit(m.Run())
 }
@@ -30,11 +31,7 @@ func TestMain(m *testing.M) {
 // run measures a scenario on the built gateway and real servers.
 func run(t *testing.T, s scenario.Scenario) report.Result {
 	t.Helper()
-	for _, err := range []error{localstack.HaveClickHouse(), localstack.HavePostgres()} {
-		if err != nil {
-			testenv.Missing(t, err.Error())
-		}
-	}
+	needServers(t)
 	s.Name, s.Duration = t.Name(), 2*time.Second
 	result, err := scenario.Run(t.Context(), s, scenario.Options{
 		Root: harness.Root(t), Dir: t.TempDir(), Progress: io.Discard, Settle: time.Millisecond,
@@ -42,6 +39,15 @@ func run(t *testing.T, s scenario.Scenario) report.Result {
 	require.NoError(t, err)
 	result.WriteText(testWriter{t})
 	return result
+}
+
+func needServers(t *testing.T) {
+	t.Helper()
+	for _, err := range []error{localstack.HaveClickHouse(), localstack.HavePostgres()} {
+		if err != nil {
+			testenv.Missing(t, err.Error())
+		}
+	}
 }
 
 type testWriter struct{ t *testing.T }

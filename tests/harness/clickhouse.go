@@ -2,10 +2,7 @@ package harness
 
 import (
 	"context"
-	"errors"
-	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -66,7 +63,7 @@ func revive(t testing.TB, server *localstack.ClickHouse) {
 				return
 			case <-tick.C:
 			}
-			if aborted(server.Err()) {
+			if localstack.Aborted(server.Err()) {
 				t.Log("ClickHouse aborted and is started again:", server.Restart(context.Background()))
 			}
 		}
@@ -75,15 +72,6 @@ func revive(t testing.TB, server *localstack.ClickHouse) {
 		close(stop)
 		watching.Wait()
 	})
-}
-
-func aborted(err error) bool {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return false
-	}
-	status, ok := exit.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGABRT
 }
 
 // Exec runs a statement.

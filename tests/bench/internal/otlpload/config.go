@@ -52,8 +52,10 @@ func (c *Config) share(i int) int64 {
 
 // Report is what was sent and acknowledged.
 type Report struct {
-	Rows     uint64         `json:"rows"`     // acknowledged
-	Requests uint64         `json:"requests"` // acknowledged
+	Rows     uint64 `json:"rows"`     // acknowledged
+	Requests uint64 `json:"requests"` // acknowledged
+	// ByClient is how many rows of each client are acknowledged: its rows from 0 on.
+	ByClient []uint64       `json:"by_client"`
 	Resent   []Range        `json:"resent"`   // acknowledged after more than one attempt: these may be there twice
 	Open     []Range        `json:"open"`     // never acknowledged
 	Failures map[string]int `json:"failures"` // attempts, by gRPC code

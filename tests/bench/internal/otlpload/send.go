@@ -29,7 +29,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if err := cfg.validate(); err != nil {
 		return Report{}, err
 	}
-	l := &load{cfg: cfg, report: Report{Failures: map[string]int{}}}
+	l := &load{cfg: cfg, report: Report{Failures: map[string]int{}, ByClient: make([]uint64, cfg.Clients)}}
 	if err := l.prepare(); err != nil {
 		return Report{}, err
 	}
@@ -100,7 +100,9 @@ func (l *load) client(ctx context.Context, i int) {
 		}
 		t := l.templates[(i*31+int(row)/l.cfg.Rows)%len(l.templates)]
 		buffer = t.fill(buffer, l.cfg.Run, uint32(i), row, at)
-		l.deliver(ctx, Range{Writer: uint32(i), First: row, Rows: l.cfg.Rows}, buffer)
+		if !l.deliver(ctx, Range{Writer: uint32(i), First: row, Rows: l.cfg.Rows}, buffer) {
+			return
+		}
 	}
 }
 
@@ -108,16 +110,16 @@ func (l *load) over() bool {
 	return l.cfg.Rate == 0 && l.cfg.Duration > 0 && time.Since(l.began) > l.cfg.Duration
 }
 
-// deliver sends a request until it is acknowledged.
-func (l *load) deliver(ctx context.Context, r Range, request []byte) {
+// deliver sends a request until it is acknowledged, and says whether it was.
+func (l *load) deliver(ctx context.Context, r Range, request []byte) bool {
 	for attempt := 0; ; attempt++ {
 		err := l.attempt(ctx, l.conns[(int(r.Writer)+attempt)%len(l.conns)], request)
 		if err == nil {
 			l.acknowledged(r, attempt > 0)
-			return
+			return true
 		}
 		if l.failed(r, err, ctx.Err() != nil || l.late()) {
-			return
+			return false
 		}
 		time.Sleep(resendPause)
 	}
@@ -146,6 +148,7 @@ func (l *load) acknowledged(r Range, again bool) {
 	defer l.mu.Unlock()
 	l.report.Rows += uint64(r.Rows)
 	l.report.Requests++
+	l.report.ByClient[r.Writer] += uint64(r.Rows)
 	if again {
 		l.report.Resent = append(l.report.Resent, r)
 	}

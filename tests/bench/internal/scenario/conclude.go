@@ -13,19 +13,6 @@ import (
 	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
-func (s *summary) add(o *summary) {
-	s.LogEntries += o.LogEntries
-	s.Report.Rows += o.Report.Rows
-	s.Unsent += o.Unsent
-	s.Metrics += o.Metrics
-	s.Broken += o.Broken
-	s.Failed += o.Failed
-	s.Confirmed += o.Confirmed
-	s.Stalled += o.Stalled
-	s.Resent = append(s.Resent, o.Resent...)
-	s.Open = append(s.Open, o.Open...)
-}
-
 // conclude counts rows, and works out the figures.
 func (r *run) conclude(ctx context.Context) error {
 	if r.BeforeCount != nil {
@@ -38,7 +25,7 @@ func (r *run) conclude(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.result.Rows = count.Sum(writers, r.sent.sent())
+	r.result.Rows = count.Sum(writers, r.sent.Sent())
 	r.result.RowsPerSecond = float64(r.result.Rows.Stored) / max(r.result.StoredSeconds, 1e-3)
 	if r.result.Rows.Stored > 0 {
 		ages, err := count.FindAges(ctx, r.stack.ClickHouse.Conn, r.table)
@@ -81,7 +68,7 @@ func (r *run) processes() {
 		r.result.Processes = append(r.result.Processes, r.process(p.Name, cpu, r.peaks[p.Name]))
 	}
 	for _, g := range r.generators {
-		r.result.Processes = append(r.result.Processes, r.process(g.name, g.cpu(), g.peak()))
+		r.result.Processes = append(r.result.Processes, r.process(g.Name, g.CPU(), g.Peak()))
 	}
 	now := proc.Self()
 	r.result.Processes = append(r.result.Processes, r.process("bench", now.CPU-r.self.CPU, now.RSS))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/avika-ai/avika-collector/tests/bench/internal/count"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/load"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/proc"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/report"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/stack"
@@ -63,12 +64,12 @@ type run struct {
 	stack *stack.Stack
 	table count.Table
 
-	generators []*generator
+	generators []*load.Generator
 	sampler    *sampler
 	last       map[string]proc.Usage
 	self       proc.Usage // this program before the first row
 	peaks      map[string]int64
-	sent       summary
+	sent       load.Summary
 	result     report.Result
 }
 
@@ -146,18 +147,18 @@ func (r *run) waitForTable(ctx context.Context) error {
 // waitForLoad waits for the generators, then until what they sent is stored, or nothing has come for a while.
 func (r *run) waitForLoad(ctx context.Context) error {
 	for _, g := range r.generators {
-		one, err := g.wait(ctx)
+		one, err := g.Wait(ctx)
 		if err != nil {
 			return err
 		}
-		r.sent.add(&one)
+		r.sent.Add(&one)
 	}
 	r.result.SendSeconds = time.Since(r.sampler.began).Seconds()
 	const quiet = 20 * time.Second
 	var before uint64
 	for changed := time.Now(); time.Since(changed) < quiet && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		stored, _ := r.sampler.stored(ctx)
-		if stored >= r.sent.sent() {
+		if stored >= r.sent.Sent() {
 			break
 		}
 		if stored != before {

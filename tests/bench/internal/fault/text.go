@@ -1,0 +1,52 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// WriteText prints a verdict for people.
+func (v *Verdict) WriteText(w io.Writer) {
+	fmt.Fprintf(w, "\nfaults with seed %d: %d\n", v.Seed, len(v.Events))
+	for _, e := range v.Events {
+		fmt.Fprintf(w, "  %6.1f s  %s, over after %.1f s\n", e.At.Seconds(), e.Fault, e.Ended.Sub(e.Began).Seconds())
+	}
+	if v.Aborts > 0 {
+		fmt.Fprintf(w, "  ClickHouse aborted by itself and was started again: %d times\n", v.Aborts)
+	}
+	o, a := v.OTLP, v.Avika
+	fmt.Fprintf(w, "OTLP      acknowledged %d rows  lost %d  doubled %d   requests sent again %d, of whose rows %d are there twice; never acknowledged %d\n",
+		o.Acknowledged, o.Lost, o.Doubled, o.SentAgain, o.DoubledAgain, o.Open)
+	fmt.Fprintf(w, "Avika     sent %d rows  stored %d  lost %d  doubled %d   due and not sent %d\n", a.Sent, a.Stored, a.Lost, a.Doubled, a.Unsent)
+	for _, k := range a.Kills {
+		fmt.Fprintf(w, "  %6.1f s  %s: lost %d rows of %d agents", k.At.Seconds(), k.Fault, k.Lost, k.Agents)
+		if k.Lost > 0 {
+			fmt.Fprintf(w, ", made from %.2f s before the end to %.2f s after it", k.Oldest, k.Newest)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "  lost elsewhere %d\n", a.Elsewhere)
+	fmt.Fprintf(w, "spans doubled %d, rollup differs from the rows by %d\n", v.SpansDoubled, v.Rollup)
+}
+
+// Err says what must not be.
+func (v *Verdict) Err() error {
+	var errs []error
+	must := func(n uint64, what string) {
+		if n != 0 {
+			errs = append(errs, fmt.Errorf("%d %s", n, what))
+		}
+	}
+	must(v.OTLP.Lost, "acknowledged rows were lost")
+	must(v.OTLP.Doubled, "rows were doubled that were sent once")
+	must(uint64(v.OTLP.Open), "requests were never acknowledged")
+	must(v.Avika.Doubled, "rows of agents were doubled")
+	must(v.Avika.Elsewhere, "rows of agents were lost that were not in flight when their gateway ended")
+	must(v.Avika.Unsent, "rows of agents were due and not sent")
+	must(v.SpansDoubled, "spans were doubled")
+	if v.Rollup != 0 {
+		errs = append(errs, fmt.Errorf("traffic_5min has %+d requests", v.Rollup))
+	}
+	return errors.Join(errs...)
+}

@@ -98,7 +98,7 @@ func BenchmarkOTelRecords(b *testing.B) {
 
 func benchmarkLogs(b *testing.B, table string, size int, event string) {
 	cfg := testConfig(b)
-	cfg.Logs.MaxRows, cfg.Logs.QueueRows, cfg.FlushInterval = 50_000, 500_000, 100*time.Millisecond
+	cfg.Logs.MaxRows, cfg.Logs.QueueRows, cfg.FlushInterval, cfg.InsertInterval = 50_000, 500_000, 100*time.Millisecond, time.Second
 	e := startLogs(b, cfg, settings(), nopHost())
 	r := rand.New(rand.NewPCG(1, 2))
 	batches := make([]plog.Logs, max(8, 50_000/size))

@@ -40,8 +40,10 @@ type Config struct {
 	// MaxOpenConns bounds the connections of all signals together.
 	MaxOpenConns int `mapstructure:"max_open_conns"`
 
-	// FlushInterval is the longest wait of a row for its block to fill.
+	// FlushInterval is the longest wait of a row for its block to fill after a pause.
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
+	// InsertInterval is the shortest time between inserts into a table that are not full; 0: there is none.
+	InsertInterval time.Duration `mapstructure:"insert_interval"`
 	// Logs, Traces and Metrics bound blocks and queue of a signal.
 	Logs    SignalConfig `mapstructure:"logs"`
 	Traces  SignalConfig `mapstructure:"traces"`
@@ -162,6 +164,7 @@ func createDefaultConfig() component.Config {
 		Compression:    nativeblock.LZ4,
 		MaxOpenConns:   20,
 		FlushInterval:  100 * time.Millisecond,
+		InsertInterval: time.Second,
 		Logs:           SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},
 		Traces:         SignalConfig{MaxRows: 20_000, MaxBytes: 32 * mib, QueueRows: 200_000},
 		Metrics:        SignalConfig{MaxRows: 10_000, MaxBytes: 32 * mib, QueueRows: 100_000},

@@ -57,6 +57,7 @@ func allKeys() *Config {
 	cfg.Database, cfg.Username, cfg.Password = "telemetry", "writer", "secret"
 	cfg.TLS = configoptional.Some(configtls.ClientConfig{Config: configtls.Config{CAFile: "ca.pem"}})
 	cfg.Compression, cfg.MaxOpenConns, cfg.FlushInterval = "zstd", 50, 50*time.Millisecond
+	cfg.InsertInterval = 2 * time.Second
 	cfg.Logs = SignalConfig{MaxRows: 50_000, MaxBytes: 1_000_000, QueueRows: 500_000}
 	cfg.Traces.MaxRows, cfg.Traces.QueueRows = 100_000, 1_000_000
 	cfg.Metrics.QueueRows = 20_000
@@ -82,6 +83,7 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		`database must not be empty`:                             func(c *Config) { c.Database = "" },
 		`max_open_conns must be positive, not 0`:                 func(c *Config) { c.MaxOpenConns = 0 },
 		`flush_interval must be positive, not 0s`:                func(c *Config) { c.FlushInterval = 0 },
+		`insert_interval must not be negative, not -1ns`:         func(c *Config) { c.InsertInterval = -1 },
 		`time_window must be positive, not 0s`:                   func(c *Config) { c.TimeWindow = 0 },
 		`drain_timeout must be positive, not -1s`:                func(c *Config) { c.DrainTimeout = -time.Second },
 		`timeout must be positive, not 0s`:                       func(c *Config) { c.Timeout = 0 },

@@ -95,7 +95,7 @@ func (e *signalExporter) settings(client storage.Client) blockqueue.Settings {
 	cfg := e.cfg
 	return blockqueue.Settings{
 		Logger: e.set.Logger, MaxRows: e.limits.MaxRows, MaxBytes: e.limits.MaxBytes, MaxDays: maxDays,
-		FlushInterval: cfg.FlushInterval, QueueRows: e.limits.QueueRows, QueueBytes: cfg.Queue.QueueSize,
+		FlushInterval: cfg.FlushInterval, InsertInterval: cfg.InsertInterval, QueueRows: e.limits.QueueRows, QueueBytes: cfg.Queue.QueueSize,
 		MemoryBytes: min(memoryBytes, cfg.Queue.QueueSize), Block: cfg.Queue.BlockOnOverflow,
 		WaitForResult: cfg.Queue.WaitForResult, Workers: cfg.Queue.NumConsumers, Storage: client,
 		Compression: cfg.Compression, Retry: cfg.Retry, DrainTimeout: cfg.DrainTimeout,

@@ -40,7 +40,7 @@ func testConfig(t testing.TB) *Config {
 	require.True(t, ok)
 	cfg.Endpoints = []string{testenv.ClickHouse(t)}
 	cfg.Database = database(t)
-	cfg.FlushInterval = 20 * time.Millisecond
+	cfg.FlushInterval, cfg.InsertInterval = 20*time.Millisecond, 0
 	cfg.Retry.InitialInterval, cfg.Retry.MaxInterval = 20*time.Millisecond, 200*time.Millisecond
 	return cfg
 }

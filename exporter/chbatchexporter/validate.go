@@ -20,6 +20,7 @@ func (c *Config) Validate() error {
 		required("database", c.Database),
 		positive("max_open_conns", c.MaxOpenConns),
 		positive("flush_interval", c.FlushInterval),
+		notNegative("insert_interval", c.InsertInterval),
 		positive("time_window", c.TimeWindow),
 		positive("drain_timeout", c.DrainTimeout),
 		positive("timeout", c.Timeout),
@@ -93,10 +94,7 @@ func (c *DeadLetterConfig) Validate() error {
 
 // Validate checks gateway metrics.
 func (c *GatewayMetricsConfig) Validate() error {
-	if c.Interval < 0 {
-		return fmt.Errorf("interval must not be negative, not %v", c.Interval)
-	}
-	return nil
+	return notNegative("interval", c.Interval)
 }
 
 // Validate checks the schema.
@@ -127,6 +125,13 @@ func oneOf(key, value string, allowed ...string) error {
 func required(key, value string) error {
 	if value == "" {
 		return fmt.Errorf("%s must not be empty", key)
+	}
+	return nil
+}
+
+func notNegative(key string, value time.Duration) error {
+	if value < 0 {
+		return fmt.Errorf("%s must not be negative, not %v", key, value)
 	}
 	return nil
 }

@@ -118,6 +118,10 @@ func (l *Lane) Added(at pcommon.Timestamp) {
 	if b.addDay(int64(at/nanosPerDay)) >= l.q.set.MaxDays || block.Rows >= l.maxRows() || block.Size() >= l.q.set.MaxBytes {
 		l.call.full = append(l.call.full, b)
 		l.open = nil
+		return
+	}
+	if block.Rows%pressEvery == 0 {
+		l.q.press(block)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 type gate struct {
 	maxRows, maxBytes int
 	block             bool
+	// held is called when somebody begins to wait.
+	held func()
 
 	mu          sync.Mutex
 	rows, bytes int
@@ -40,6 +42,7 @@ func (g *gate) enter(ctx context.Context, rows int) error {
 	w := &waiter{rows: rows, ready: make(chan error, 1)}
 	g.waiting = append(g.waiting, w)
 	g.mu.Unlock()
+	g.held()
 	select {
 	case err := <-w.ready:
 		return err
@@ -50,6 +53,13 @@ func (g *gate) enter(ctx context.Context, rows int) error {
 
 func (g *gate) fits(rows int) bool {
 	return g.rows == 0 || g.rows+rows <= g.maxRows && g.bytes < g.maxBytes
+}
+
+// pressed tells whether room is short, so that rows should not wait for company.
+func (g *gate) pressed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.waiting) > 0 || 2*g.rows > g.maxRows || 2*g.bytes > g.maxBytes
 }
 
 func (g *gate) giveUp(ctx context.Context, w *waiter) error {

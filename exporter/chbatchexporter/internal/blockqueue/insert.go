@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -86,13 +87,16 @@ func (l *lane) pickNew(now time.Time) *insert {
 		return nil
 	}
 	if l.chunks[0].solo {
-		return l.newInsert(1, l.chunks[0].id)
+		return l.newInsert(0, 1, l.chunks[0].id)
 	}
 	n, rows := l.groupable()
-	if rows < l.maxRows() && now.Sub(l.chunks[0].since) < l.q.interval(l) && !l.q.set.WaitForResult {
-		return nil
+	if rows >= l.maxRows() || !now.Before(l.dueAt(l.chunks[0].since)) || l.q.set.WaitForResult || l.q.gate.pressed() {
+		return l.newInsert(0, n, newID())
 	}
-	return l.newInsert(n, newID())
+	if n < len(l.chunks) && l.chunks[n].solo { // it need not wait for those before it
+		return l.newInsert(n, 1, l.chunks[n].id)
+	}
+	return nil
 }
 
 // groupable is how many chunks from the first one make a good insert.
@@ -115,10 +119,17 @@ func (l *lane) groupable() (n, rows int) {
 // maxGroup bounds the chunks of an insert.
 const maxGroup = 1000
 
-func (l *lane) newInsert(n int, id string) *insert {
-	ins := &insert{id: id, lane: l, chunks: l.chunks[:n:n], unsure: n == 1 && l.chunks[0].solo && l.chunks[0].old}
-	l.chunks = l.chunks[n:]
+// newInsert takes n chunks out of the lane.
+func (l *lane) newInsert(from, n int, id string) *insert {
+	ins := &insert{id: id, lane: l, chunks: slices.Clone(l.chunks[from : from+n])}
+	ins.unsure = n == 1 && ins.chunks[0].solo && ins.chunks[0].old
+	if from == 0 {
+		l.chunks = l.chunks[n:]
+	} else {
+		l.chunks = slices.Delete(l.chunks, from, from+n)
+	}
 	l.rows -= ins.rows()
+	l.last = time.Now()
 	return ins
 }
 

@@ -41,7 +41,8 @@ type lane struct {
 	// delay between attempts while they fail, and when the next one may be made.
 	delay     time.Duration
 	notBefore time.Time
-	fresh     bool // the next attempt is for rows that did not fail yet
+	fresh     bool      // the next attempt is for rows that did not fail yet
+	last      time.Time // when the latest insert was made up
 }
 
 // openBlock is a block that takes rows.
@@ -58,8 +59,11 @@ type openBlock struct {
 	accounted int
 }
 
-// maxFree is how many builders a lane keeps for reuse.
-const maxFree = 1
+// maxFree is how many builders a lane keeps for reuse: one for the next block, one for what seals at the same time.
+const maxFree = 2
+
+// pressEvery is after how many rows the open block's columns are compressed where that is worth it.
+const pressEvery = 64
 
 func (l *lane) newBlock() *openBlock {
 	b := &openBlock{lane: l, since: time.Now()}
@@ -98,7 +102,9 @@ func (l *lane) account() {
 	if l.open == nil {
 		return
 	}
-	size := l.open.builder.Block().Size()
+	block := l.open.builder.Block()
+	l.q.press(block)
+	size := block.Held()
 	l.q.gate.change(0, size-l.open.accounted)
 	l.open.accounted = size
 }

@@ -29,6 +29,27 @@ const (
 	calmTime = 10 * time.Second
 )
 
+// throttleInterval times the factor is the time between inserts into a table that has too many parts.
+const throttleInterval = 250 * time.Millisecond
+
+// nextSmall is when the next insert may be made that is not full: not before the pause since the latest one is over. With q.mu held.
+func (l *lane) nextSmall() time.Time {
+	pause := l.q.set.InsertInterval
+	if f := l.factor.Load(); f > 1 {
+		pause = max(pause, throttleInterval*time.Duration(f))
+	}
+	return l.last.Add(pause)
+}
+
+// dueAt is when rows in chunks that came at since stop waiting for company. With q.mu held.
+func (l *lane) dueAt(since time.Time) time.Time {
+	at := since.Add(l.q.set.FlushInterval)
+	if next := l.nextSmall(); next.After(at) {
+		return next
+	}
+	return at
+}
+
 // slowDown makes inserts of the lane fewer and larger. With q.mu held.
 func (l *lane) slowDown(now time.Time) {
 	l.factor.Store(min(l.factor.Load()*2, maxFactor))

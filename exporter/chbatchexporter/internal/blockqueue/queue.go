@@ -40,8 +40,8 @@ type Queue struct {
 func Start(ctx context.Context, set Settings) (*Queue, error) {
 	q := &Queue{
 		set: set, lanes: map[laneKey]*lane{}, wake: make(chan struct{}, 1), drained: make(chan struct{}),
-		gate: &gate{maxRows: set.QueueRows, maxBytes: set.QueueBytes, block: set.Block},
 	}
+	q.gate = &gate{maxRows: set.QueueRows, maxBytes: set.QueueBytes, block: set.Block, held: q.wakeUp}
 	q.compressors.New = func() any {
 		c, err := nativeblock.NewCompressor(set.Compression)
 		if err != nil {
@@ -190,17 +190,18 @@ func (q *Queue) nextDue(now time.Time) time.Duration {
 	next := now.Add(time.Second)
 	for _, l := range q.allLanes() {
 		if since, ok := l.openSince(); ok {
-			next = sooner(next, since.Add(q.interval(l)), now)
+			next = sooner(next, since.Add(q.set.FlushInterval), now)
 		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, l := range q.order {
+		next = sooner(next, l.nextSmall(), now)
 		if l.failing {
 			next = sooner(next, l.notBefore, now)
 		}
 		if len(l.chunks) > 0 {
-			next = sooner(next, l.chunks[0].since.Add(q.interval(l)), now)
+			next = sooner(next, l.dueAt(l.chunks[0].since), now)
 		}
 		for _, ins := range l.retrying {
 			next = sooner(next, ins.next, now)

@@ -63,6 +63,61 @@ func TestRowsDoNotWaitLongerThanTheInterval(t *testing.T) {
 	assert.Less(t, time.Since(start), time.Second)
 }
 
+// TestInsertsArePaced: the first rows after a pause go at once, later ones wait for the interval, full blocks do not.
+func TestInsertsArePaced(t *testing.T) {
+	for _, mode := range []string{"memory", "storage"} {
+		t.Run(mode, func(t *testing.T) {
+			f := newFake(t)
+			s := setup(t, f)
+			s.InsertInterval = time.Hour
+			if mode == "storage" {
+				s.Storage = newDisk()
+			}
+			q := begin(t, s)
+			require.NoError(t, bring(q, 0, 10))
+			eventually(t, "the first rows are stored", func() bool { return f.count() == 10 })
+			for i := 10; i < 60; i += 10 {
+				require.NoError(t, bring(q, i, i+10))
+				time.Sleep(2 * s.FlushInterval)
+			}
+			assert.Equal(t, 10, f.count(), "rows go on waiting for company")
+			require.NoError(t, bring(q, 60, 110))
+			if mode == "memory" {
+				eventually(t, "the full block is stored", func() bool { return f.count() == 110 })
+				assert.Equal(t, []int{10, 100}, f.sizes)
+			} else {
+				eventually(t, "the large chunk is stored", func() bool { return f.count() == 60 })
+			}
+			end(t, q)
+		})
+	}
+}
+
+// TestPacedRowsAreStoredAfterTheInterval, and at once when somebody waits for their room.
+func TestPacedRowsAreStoredAfterTheInterval(t *testing.T) {
+	f := newFake(t)
+	s := setup(t, f)
+	s.InsertInterval = 100 * time.Millisecond
+	q := begin(t, s)
+	start := time.Now()
+	for i := range 3 {
+		require.NoError(t, bring(q, i, i+1))
+		eventually(t, "the row is stored", func() bool { return f.count() == i+1 })
+	}
+	assert.GreaterOrEqual(t, time.Since(start), 2*s.InsertInterval)
+	end(t, q)
+
+	f = newFake(t)
+	s = setup(t, f)
+	s.InsertInterval, s.QueueRows = time.Hour, 100
+	q = begin(t, s)
+	for i := 0; i < 1000; i += 40 {
+		require.NoError(t, bring(q, i, i+40))
+	}
+	end(t, q)
+	f.once(1000)
+}
+
 func TestDurabilityDoesNotCostTheInterval(t *testing.T) {
 	for _, mode := range []string{"storage", "wait_for_result"} {
 		t.Run(mode, func(t *testing.T) {

@@ -8,52 +8,47 @@ import (
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 )
 
-// interval is the longest wait for a block to fill. It grows when ClickHouse asks for fewer inserts.
-func (q *Queue) interval(l *lane) time.Duration {
-	f := time.Duration(l.factor.Load())
-	if f == 1 {
-		return q.set.FlushInterval
-	}
-	return max(q.set.FlushInterval, throttleInterval) * f
-}
-
-// throttleInterval times the factor is the time between inserts into a table that has too many parts.
-const throttleInterval = 250 * time.Millisecond
-
 // sealDue seals open blocks whose time has come.
 func (q *Queue) sealDue(now time.Time) {
 	for _, l := range q.allLanes() {
-		idle, drain := q.idle(l)
-		b := l.take(func(b *openBlock) bool { return drain || q.due(b, now, idle) })
+		s := q.state(l)
+		b := l.take(func(b *openBlock) bool { return s.draining || q.due(b, now, s) })
 		if b != nil {
 			q.seal(b)
 		}
 	}
 }
 
-// due decides when rows stop waiting for company.
-func (q *Queue) due(b *openBlock, now time.Time, idle bool) bool {
-	late := now.Sub(b.since) >= q.interval(b.lane)
+// due decides when the rows of an open block stop waiting for company.
+func (q *Queue) due(b *openBlock, now time.Time, s laneState) bool {
+	late := now.Sub(b.since) >= q.set.FlushInterval
 	switch {
 	case q.store != nil:
 		// Callers wait for the disk only, and small chunks are put together again when they are inserted.
 		return late || q.encoding.Load() == 0
 	case q.set.WaitForResult:
-		return idle && (late || q.encoding.Load() == 0)
+		return s.idle && (late || q.encoding.Load() == 0)
 	}
 	// While inserts into the table are under way or fail, its block may as well grow.
-	return late && idle
+	return s.idle && (q.gate.pressed() || late && !now.Before(s.next))
 }
 
-// idle tells whether an insert of the lane's rows could begin now.
-func (q *Queue) idle(l *lane) (idle, draining bool) {
+// laneState is what the queue knows of a lane when it looks at its open block.
+type laneState struct {
+	// idle: an insert of the lane's rows could begin now.
+	idle, draining bool
+	// next is when the next small insert may be made.
+	next time.Time
+}
+
+func (q *Queue) state(l *lane) laneState {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	busy := len(l.chunks) > 0 || l.failing || q.inflight >= q.set.Workers || l.factor.Load() > 1 && l.inflight > 0
 	if q.set.WaitForResult {
 		busy = busy || l.inflight > 0
 	}
-	return !busy, q.draining
+	return laneState{idle: !busy, draining: q.draining, next: l.nextSmall()}
 }
 
 // seal compresses a block on the goroutine of its caller.
@@ -82,4 +77,11 @@ func (q *Queue) seal(b *openBlock) {
 	q.sealed = append(q.sealed, c)
 	q.mu.Unlock()
 	q.wakeUp()
+}
+
+// press compresses what the columns of an open block have collected.
+func (q *Queue) press(b *nativeblock.Block) {
+	comp, _ := q.compressors.Get().(*nativeblock.Compressor)
+	b.Press(comp)
+	q.compressors.Put(comp)
 }

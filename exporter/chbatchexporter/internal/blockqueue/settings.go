@@ -23,6 +23,8 @@ type Settings struct {
 	MaxDays int
 	// FlushInterval is the longest wait of a row for its block to fill while a worker is idle.
 	FlushInterval time.Duration
+	// InsertInterval is the shortest time between inserts into a table that are not full; 0: there is none.
+	InsertInterval time.Duration
 	// QueueRows and QueueBytes bound all rows that are not inserted yet.
 	QueueRows, QueueBytes int
 	// MemoryBytes bounds the chunks that are kept in memory beside their copy on disk.

@@ -13,6 +13,10 @@ type Column interface {
 	Size() int
 	// Reset forgets the rows and keeps the memory.
 	Reset()
+	// held is how many bytes they take now.
+	held() int
+	// press compresses what is complete.
+	press(c *Compressor)
 	// prefix writes what the format wants before any data, also before the offsets of an array around it.
 	prefix(w *frameWriter)
 	data(w *frameWriter)
@@ -20,22 +24,24 @@ type Column interface {
 
 // Fixed is a column of numbers of Width bytes: integers, floats, Bool, DateTime and DateTime64.
 type Fixed struct {
-	buf   []byte
+	buffer
 	width int
 }
 
 // NewFixed makes a column of numbers; width is 1, 2, 4 or 8 bytes.
 func NewFixed(width int) *Fixed { return &Fixed{width: width} }
 
-func (c *Fixed) Rows() int { return len(c.buf) / c.width }
+func (c *Fixed) Rows() int { return c.size() / c.width }
 
-func (c *Fixed) Size() int { return len(c.buf) }
+func (c *Fixed) Size() int { return c.size() }
 
-func (c *Fixed) Reset() { c.buf = c.buf[:0] }
+func (c *Fixed) Reset() { c.reset() }
+
+func (c *Fixed) press(p *Compressor) { c.buffer.press(p, len(c.buf)) }
 
 func (c *Fixed) prefix(*frameWriter) {}
 
-func (c *Fixed) data(w *frameWriter) { w.write(c.buf) }
+func (c *Fixed) data(w *frameWriter) { c.write(w) }
 
 // Append8 appends to a column of 1 byte. The column's width must be that of the method, for all of them.
 func (c *Fixed) Append8(v uint8) { c.buf = append(c.buf, v) }
@@ -66,7 +72,7 @@ func (c *Fixed) AppendBool(v bool) {
 
 // String is a column of arbitrary bytes.
 type String struct {
-	buf  []byte
+	buffer
 	rows int
 }
 
@@ -75,13 +81,18 @@ func NewString() *String { return &String{} }
 
 func (c *String) Rows() int { return c.rows }
 
-func (c *String) Size() int { return len(c.buf) }
+func (c *String) Size() int { return c.size() }
 
-func (c *String) Reset() { c.buf, c.rows = c.buf[:0], 0 }
+func (c *String) Reset() {
+	c.reset()
+	c.rows = 0
+}
+
+func (c *String) press(p *Compressor) { c.buffer.press(p, len(c.buf)) }
 
 func (c *String) prefix(*frameWriter) {}
 
-func (c *String) data(w *frameWriter) { w.write(c.buf) }
+func (c *String) data(w *frameWriter) { c.write(w) }
 
 // Append copies v.
 func (c *String) Append(v string) {

@@ -1,34 +1,43 @@
 package nativeblock
 
-import "encoding/binary"
-
 // Array is a column of arrays. The values of a row are appended to Values, then the row is ended with End.
 type Array[C Column] struct {
 	Values  C
-	offsets []byte
+	offsets *Fixed
 }
 
 // NewArray makes an Array column over a column of its values.
-func NewArray[C Column](values C) *Array[C] { return &Array[C]{Values: values} }
+func NewArray[C Column](values C) *Array[C] {
+	return &Array[C]{Values: values, offsets: NewFixed(offsetWidth)}
+}
 
-func (c *Array[C]) Rows() int { return len(c.offsets) / 8 }
+const offsetWidth = 8
 
-func (c *Array[C]) Size() int { return len(c.offsets) + c.Values.Size() }
+func (c *Array[C]) Rows() int { return c.offsets.Rows() }
+
+func (c *Array[C]) Size() int { return c.offsets.Size() + c.Values.Size() }
 
 func (c *Array[C]) Reset() {
-	c.offsets = c.offsets[:0]
+	c.offsets.Reset()
 	c.Values.Reset()
+}
+
+func (c *Array[C]) held() int { return c.offsets.held() + c.Values.held() }
+
+func (c *Array[C]) press(p *Compressor) {
+	c.offsets.press(p)
+	c.Values.press(p)
 }
 
 // End makes one row of the values that were appended since the last End.
 func (c *Array[C]) End() {
-	c.offsets = binary.LittleEndian.AppendUint64(c.offsets, uint64(c.Values.Rows()))
+	c.offsets.Append64(uint64(c.Values.Rows()))
 }
 
 func (c *Array[C]) prefix(w *frameWriter) { c.Values.prefix(w) }
 
 func (c *Array[C]) data(w *frameWriter) {
-	w.write(c.offsets)
+	c.offsets.data(w)
 	c.Values.data(w)
 }
 
@@ -37,26 +46,43 @@ type Map struct {
 	low     *LowCardinality // nil: keys are in plain
 	plain   *String
 	values  *String
-	offsets []byte
+	offsets *Fixed
 	start   int // pairs before the current row
 	prev    int // pairs before the row before it
-	// Bytes before the current row and the row before it, of the values and of plain keys.
+	// Where the current row and the row before it begin in the buffers of the values and of plain keys.
 	valueStart, prevValueStart int
 	keyStart, prevKeyStart     int
 }
 
 // NewMap makes a Map(LowCardinality(String), String) column.
-func NewMap() *Map { return &Map{low: NewLowCardinality(), values: NewString()} }
+func NewMap() *Map {
+	return &Map{low: NewLowCardinality(), values: NewString(), offsets: NewFixed(offsetWidth)}
+}
 
 // NewPlainMap makes a Map(String, String) column.
-func NewPlainMap() *Map { return &Map{plain: NewString(), values: NewString()} }
+func NewPlainMap() *Map {
+	return &Map{plain: NewString(), values: NewString(), offsets: NewFixed(offsetWidth)}
+}
 
-func (c *Map) Rows() int { return len(c.offsets) / 8 }
+func (c *Map) Rows() int { return c.offsets.Rows() }
 
-func (c *Map) Size() int { return len(c.offsets) + c.keys().Size() + c.values.Size() }
+func (c *Map) Size() int { return c.offsets.Size() + c.keys().Size() + c.values.Size() }
+
+func (c *Map) held() int { return c.offsets.held() + c.keys().held() + c.values.held() }
+
+// press leaves the last row, which RepeatLast needs.
+func (c *Map) press(p *Compressor) {
+	c.offsets.press(p)
+	n := c.values.buffer.press(p, c.prevValueStart)
+	c.prevValueStart, c.valueStart = c.prevValueStart-n, c.valueStart-n
+	if c.low == nil {
+		n := c.plain.buffer.press(p, c.prevKeyStart)
+		c.prevKeyStart, c.keyStart = c.prevKeyStart-n, c.keyStart-n
+	}
+}
 
 func (c *Map) Reset() {
-	c.offsets = c.offsets[:0]
+	c.offsets.Reset()
 	c.keys().Reset()
 	c.values.Reset()
 	c.start, c.prev, c.valueStart, c.prevValueStart, c.keyStart, c.prevKeyStart = 0, 0, 0, 0, 0, 0
@@ -88,7 +114,7 @@ func (c *Map) End() {
 	if c.low == nil {
 		c.prevKeyStart, c.keyStart = c.keyStart, len(c.plain.buf)
 	}
-	c.offsets = binary.LittleEndian.AppendUint64(c.offsets, uint64(c.start))
+	c.offsets.Append64(uint64(c.start))
 }
 
 // RepeatLast appends the last row again. There must be one.
@@ -111,7 +137,7 @@ func (c *Map) prefix(w *frameWriter) {
 }
 
 func (c *Map) data(w *frameWriter) {
-	w.write(c.offsets)
+	c.offsets.data(w)
 	c.keys().data(w)
 	c.values.data(w)
 }

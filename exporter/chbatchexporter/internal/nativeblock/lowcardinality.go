@@ -21,6 +21,11 @@ func (c *LowCardinality) Rows() int { return len(c.index) }
 
 func (c *LowCardinality) Size() int { return len(c.keys) + 2*len(c.index) }
 
+func (c *LowCardinality) held() int { return 2*len(c.keys) + 4*len(c.index) }
+
+// press does nothing: how wide the index is depends on the whole dictionary, and it is small.
+func (c *LowCardinality) press(*Compressor) {}
+
 func (c *LowCardinality) Reset() {
 	clear(c.dict)
 	clear(c.words)

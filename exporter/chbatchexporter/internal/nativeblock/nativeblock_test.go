@@ -3,6 +3,7 @@ package nativeblock
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -12,8 +13,18 @@ import (
 )
 
 // sample is a block with a column of each kind, and n rows.
-func sample(n int) *Block {
+func sample(n int) *Block { return pressedSample(n, nil) }
+
+// pressedSample is the same, pressed after each row.
+func pressedSample(n int, p *Compressor) *Block {
 	num, str, low, m, arr := NewFixed(8), NewString(), NewLowCardinality(), NewMap(), NewArray(NewString())
+	b := &Block{Rows: n, Fields: []Field{
+		{"num", "UInt64", num},
+		{"str", "String", str},
+		{"low", "LowCardinality(String)", low},
+		{"m", "Map(LowCardinality(String), String)", m},
+		{"arr", "Array(String)", arr},
+	}}
 	for i := range n {
 		num.Append64(uint64(i))
 		str.AppendFunc(func(b []byte) []byte { return append(b, bytes.Repeat([]byte{'x'}, i%400)...) })
@@ -25,14 +36,11 @@ func sample(n int) *Block {
 		}
 		m.End()
 		arr.End()
+		if p != nil {
+			b.Press(p)
+		}
 	}
-	return &Block{Rows: n, Fields: []Field{
-		{"num", "UInt64", num},
-		{"str", "String", str},
-		{"low", "LowCardinality(String)", low},
-		{"m", "Map(LowCardinality(String), String)", m},
-		{"arr", "Array(String)", arr},
-	}}
+	return b
 }
 
 func compressor(t testing.TB, method string) *Compressor {
@@ -75,6 +83,61 @@ func TestColumnsAreWhatClickHouseReads(t *testing.T) {
 			require.Equal(t, wantMap, m.Row(i))
 			require.Equal(t, wantArr, arr.Row(i))
 		}
+	}
+}
+
+// TestPressedColumnsHoldTheSame in less memory: frames end elsewhere, what they hold does not change.
+func TestPressedColumnsHoldTheSame(t *testing.T) {
+	const n = 40_000
+	for _, method := range []string{LZ4, ZSTD, None} {
+		c := compressor(t, method)
+		pressed, plain := pressedSample(n, c), sample(n)
+		require.Equal(t, plain.Size(), pressed.Size())
+		if method != None {
+			assert.Less(t, pressed.Held(), plain.Held()/4)
+		}
+		want, got := native(t, plain, c), native(t, pressed, c)
+		require.True(t, bytes.Equal(want, got), method)
+		pressed.Reset()
+		assert.Zero(t, pressed.Held())
+	}
+}
+
+func native(t *testing.T, b *Block, c *Compressor) []byte {
+	t.Helper()
+	s, err := b.Seal(c)
+	require.NoError(t, err)
+	require.Equal(t, b.Rows, s.Rows)
+	out, err := s.AppendNative(nil)
+	require.NoError(t, err)
+	return out
+}
+
+// TestAPressedMapRepeatsItsLastRow: it is the one that is not pressed.
+func TestAPressedMapRepeatsItsLastRow(t *testing.T) {
+	long := strings.Repeat("x", pressSize)
+	for name, newMap := range map[string]func() *Map{"low": NewMap, "plain": NewPlainMap} {
+		t.Run(name, func(t *testing.T) {
+			c, m := compressor(t, None), newMap()
+			for _, v := range []string{long, "a", long + "b"} {
+				m.Key(v)
+				m.Values().Append(v)
+				m.End()
+				m.RepeatLast()
+				m.press(c)
+				m.RepeatLast()
+			}
+			want := newMap()
+			for _, v := range []string{long, "a", long + "b"} {
+				for range 3 {
+					want.Key(v)
+					want.Values().Append(v)
+					want.End()
+				}
+			}
+			typ := map[string]string{"low": "Map(LowCardinality(String), String)", "plain": "Map(String, String)"}[name]
+			assert.Equal(t, native(t, &Block{Rows: 9, Fields: []Field{{"m", typ, want}}}, c), native(t, &Block{Rows: 9, Fields: []Field{{"m", typ, m}}}, c))
+		})
 	}
 }
 

@@ -38,6 +38,9 @@ func (p GatewayPorts) AgentAddr() string { return address(p.Agent) }
 // OTLPGRPCAddr is host:port for OTLP over gRPC.
 func (p GatewayPorts) OTLPGRPCAddr() string { return address(p.OTLPGRPC) }
 
+// PprofAddr is host:port of profiles.
+func (p GatewayPorts) PprofAddr() string { return address(p.Pprof) }
+
 // URL is the address of a path of the registry's HTTP interface.
 func (p GatewayPorts) URL(path string) string { return "http://" + address(p.HTTP) + path }
 

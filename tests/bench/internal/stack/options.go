@@ -43,7 +43,6 @@ type Options struct {
 	Replicas int
 	Env      []string // further settings of the gateway, NAME=value
 	Args     []string // further arguments of the gateway
-	Pprof    bool     // the gateway answers on PprofAddr
 }
 
 // Queues.

@@ -118,12 +118,8 @@ func (s *Stack) startGateway(ctx context.Context, opts *Options, id string) erro
 		return err
 	}
 	config := filepath.Join(opts.Root, "distributions", "avika-gateway", "config", "gateway.yaml")
-	pprofAddr, pprofArgs, err := pprofArguments(opts)
-	if err != nil {
-		return err
-	}
 	g, err := localstack.StartGateway(ctx, localstack.GatewayOptions{
-		Binary: binary, Args: append(append([]string{"--config", config}, opts.gatewayArgs()...), pprofArgs...),
+		Binary: binary, Args: append([]string{"--config", config}, opts.gatewayArgs()...),
 		Dir: filepath.Join(opts.Dir, id), ID: id, ClickHouse: s.ClickHouse.Addr(), Postgres: s.Postgres.DSN(), Env: opts.GatewayEnv(),
 	})
 	if err != nil {
@@ -132,24 +128,9 @@ func (s *Stack) startGateway(ctx context.Context, opts *Options, id string) erro
 	s.stops = append(s.stops, g.Stop)
 	s.Collectors = append(s.Collectors, &Collector{
 		Process: Process{Name: id, PID: g.PID}, AgentAddr: g.AgentAddr(), OTLPAddr: g.OTLPGRPCAddr(), MetricsURL: g.MetricsURL(),
-		PprofAddr: pprofAddr, LogFile: g.LogFile(), Gateway: g,
+		PprofAddr: g.PprofAddr(), LogFile: g.LogFile(), Gateway: g,
 	})
 	return nil
-}
-
-func pprofArguments(opts *Options) (addr string, args []string, err error) {
-	if !opts.Pprof {
-		return "", nil, nil
-	}
-	ports, err := localstack.FreePorts(1)
-	if err != nil {
-		return "", nil, err
-	}
-	addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
-	return addr, []string{
-		"--set=extensions::pprof::endpoint=" + addr,
-		"--set=service::extensions=[file_storage,agent_registry,healthcheckv2,pprof]",
-	}, nil
 }
 
 // built is the path of a program, which must be there.

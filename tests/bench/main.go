@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/avika-ai/avika-collector/tests/bench/internal/floor"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/load"
 )
 
@@ -21,6 +22,7 @@ by its id, and writes the result as a table and as JSON. Build first: make build
   bench full                      the targets at their full length; make bench-full
   bench compare                   the same OTLP rows through contrib's exporter and ours; make bench-compare
   bench faults [OPTIONS]          random faults under load; bench faults --help shows options; make bench-faults
+  bench scale [OPTIONS]           the gateway from 10 to 10,000 agents; bench scale --help shows options; make bench-scale
 
 Results go to .local/bench at the root of the repository.
 Exit codes: 0 done and no row lost or doubled, 1 otherwise, 2 wrong options.
@@ -30,12 +32,15 @@ Exit codes: 0 done and no row lost or doubled, 1 otherwise, 2 wrong options.
 type command func(ctx context.Context, args []string) error
 
 var commands = map[string]command{
-	"run":            runCommand,
-	"short":          suiteCommand("short"),
-	"full":           suiteCommand("full"),
-	"compare":        suiteCommand("compare"),
-	"faults":         faultsCommand,
-	load.OTLPCommand: load.RunOTLPCommand,
+	"run":                runCommand,
+	"short":              suiteCommand("short"),
+	"full":               suiteCommand("full"),
+	"compare":            suiteCommand("compare"),
+	"faults":             faultsCommand,
+	"scale":              scaleCommand,
+	floor.ReceiveCommand: floor.RunReceiveCommand,
+	floor.InsertCommand:  floor.RunInsertCommand,
+	load.OTLPCommand:     load.RunOTLPCommand,
 }
 
 func main() {

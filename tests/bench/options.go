@@ -31,14 +31,17 @@ Load
   --rows N                  otlp: rows per request (1000)
 
 What is measured
-  --subject gateway|ours|contrib
-                            gateway.yaml (default); or, with otlp, ch_batch and contrib's exporter as tests/peer compares them
+  --subject gateway|ours|contrib|receive|inserts
+                            gateway.yaml (default); with otlp, ch_batch or contrib's exporter as tests/peer compares them;
+                            floors: a gRPC server that only receives, encoded blocks of 50,000 rows that only are inserted
   --profile default|enterprise
                             the shipped defaults, or the enterprise settings of the scaling guide (default)
   --queue disk|memory       where the gateway keeps rows that wait (disk, as shipped)
   --spans=false             no spans of access records (they are made, as shipped)
   --replicas N              gateways, agents divided between them (1)
   --env NAME=VALUE          a further setting of the gateway; may be repeated
+  --set KEY=VALUE           a changed key of its configuration, as the collector's --set takes it; may be repeated
+  --binary FILE             another gateway, to compare with (bin/otelcol-avika)
   --pprof D                 CPU profile of the first gateway for so long, written beside the result
 
 Result
@@ -119,6 +122,8 @@ func (o *options) flags() *flag.FlagSet {
 	fs.BoolVar(&o.Spans, "spans", o.Spans, "")
 	fs.IntVar(&o.Replicas, "replicas", o.Replicas, "")
 	fs.Func("env", "", func(v string) error { o.Env = append(o.Env, v); return nil })
+	fs.Func("set", "", func(v string) error { o.Set = append(o.Set, v); return nil })
+	fs.StringVar(&o.Binary, "binary", "", "")
 	fs.DurationVar(&o.Pprof, "pprof", 0, "")
 	fs.StringVar(&o.out, "out", "", "")
 	return fs

@@ -12,5 +12,5 @@ func StartAgents(root, name string, args ...string) (*Generator, error) {
 	if _, err := os.Stat(agentsim); err != nil {
 		return nil, fmt.Errorf("agentsim is not built, run `make build`: %w", err)
 	}
-	return start(name, append([]string{agentsim, "--json"}, args...)...)
+	return Start(name, append([]string{agentsim, "--json"}, args...)...)
 }

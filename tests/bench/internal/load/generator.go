@@ -40,7 +40,8 @@ type Summary struct {
 // Sent is the rows of either.
 func (s *Summary) Sent() uint64 { return s.LogEntries + s.Report.Rows }
 
-func start(name string, args ...string) (*Generator, error) {
+// Start starts a program that sends rows.
+func Start(name string, args ...string) (*Generator, error) {
 	g := &Generator{Name: name, cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
 	g.cmd.Stdout, g.cmd.Stderr = &g.out, &g.errors
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

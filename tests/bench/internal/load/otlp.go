@@ -20,7 +20,7 @@ func StartOTLP(cfg otlpload.Config) (*Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start("otlpload", self, OTLPCommand, string(b))
+	return Start("otlpload", self, OTLPCommand, string(b))
 }
 
 // OTLPCommand is the command of this program that sends a load; the configuration is its argument, as JSON.

@@ -47,6 +47,27 @@ func Self() Usage {
 	return Usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()), RSS: r.Maxrss << 10}
 }
 
+// Machine is the CPU time that the whole machine has spent so far, and what its host has kept from it.
+func Machine() (busy, stolen time.Duration) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	f := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal
+	if len(f) < 9 {
+		return 0, 0
+	}
+	ticks := func(fields ...int) (sum time.Duration) {
+		for _, i := range fields {
+			n, _ := strconv.ParseInt(f[i], 10, 64)
+			sum += time.Duration(n) * time.Second / clockTicks
+		}
+		return sum
+	}
+	return ticks(1, 2, 3, 6, 7), ticks(8)
+}
+
 // PeakRSS is the most memory, in bytes, that was resident in a process at once.
 func PeakRSS(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

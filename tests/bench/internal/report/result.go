@@ -29,6 +29,9 @@ type Result struct {
 	Ages    *count.Ages   `json:"age_seconds,omitempty"`
 	Inserts count.Inserts `json:"inserts"`
 
+	Others float64 `json:"other_programs_cores"` // of the machine, meanwhile
+	Stolen float64 `json:"stolen_cores"`         // by its host
+
 	Processes []Process         `json:"processes"`
 	Parts     Range             `json:"active_parts"`
 	Growth    []Growth          `json:"growth"`

@@ -31,6 +31,7 @@ func (r *Result) WriteText(w io.Writer) {
 		fmt.Fprintf(w, "  %-12s CPU %7.2f s = %.2f core  %9.0f rows/CPU-s  %6.2f µs/row  peak RSS %5.0f MiB\n",
 			p.Name, p.CPUSeconds, p.Cores, p.RowsPerCPU, p.MicrosPerRow, float64(p.PeakRSS)/(1<<20))
 	}
+	fmt.Fprintf(w, "  machine   other programs %.2f core, stolen by the host %.2f core\n", r.Others, r.Stolen)
 	for _, g := range r.Growth {
 		fmt.Fprintf(w, "  growth    %s: %.0f in the second fifth, %.0f in the last\n", g.Of, g.Early, g.Late)
 	}

@@ -20,7 +20,26 @@ func (r *run) conclude(ctx context.Context) error {
 			return err
 		}
 	}
+	r.processes()
+	r.foreign()
 	fmt.Fprintf(r.opts.Progress, "%s: counting\n", r.Name)
+	if err := r.count(ctx); err != nil {
+		return err
+	}
+	r.perRow()
+	r.series()
+	r.result.Errors = r.errors()
+	return nil
+}
+
+// count looks at every row, where there are rows to tell apart.
+func (r *run) count(ctx context.Context) (err error) {
+	if !r.isCounted() {
+		r.result.Rows = count.Rows{Sent: r.sent.Sent(), Stored: r.sent.Sent(), Unique: r.sent.Sent()}
+		r.result.RowsPerSecond = float64(r.sent.Sent()) / max(r.result.StoredSeconds, 1e-3)
+		r.result.Inserts, err = count.FindInserts(ctx, r.stack.ClickHouse.Conn, r.table)
+		return err
+	}
 	writers, err := count.Writers(ctx, r.stack.ClickHouse.Conn, r.table)
 	if err != nil {
 		return err
@@ -37,13 +56,7 @@ func (r *run) conclude(ctx context.Context) error {
 	if r.result.Inserts, err = count.FindInserts(ctx, r.stack.ClickHouse.Conn, r.table); err != nil {
 		return err
 	}
-	if err := r.others(ctx); err != nil {
-		return err
-	}
-	r.processes()
-	r.series()
-	r.result.Errors = r.errors()
-	return nil
+	return r.others(ctx)
 }
 
 // others are the tables beside the one of rows.
@@ -75,12 +88,16 @@ func (r *run) processes() {
 }
 
 func (r *run) process(name string, cpu time.Duration, peak int64) report.Process {
+	return report.Process{Name: name, CPUSeconds: cpu.Seconds(), Cores: cpu.Seconds() / max(r.result.SendSeconds, 1e-3), PeakRSS: peak}
+}
+
+func (r *run) perRow() {
 	rows := float64(r.result.Rows.Stored)
-	p := report.Process{Name: name, CPUSeconds: cpu.Seconds(), Cores: cpu.Seconds() / max(r.result.SendSeconds, 1e-3), PeakRSS: peak}
-	if rows > 0 && cpu > 0 {
-		p.RowsPerCPU, p.MicrosPerRow = rows/cpu.Seconds(), float64(cpu.Microseconds())/rows
+	for i := range r.result.Processes {
+		if p := &r.result.Processes[i]; rows > 0 && p.CPUSeconds > 0 {
+			p.RowsPerCPU, p.MicrosPerRow = rows/p.CPUSeconds, p.CPUSeconds*1e6/rows
+		}
 	}
-	return p
 }
 
 // series works out ranges and growth from the samples taken while rows were sent.

@@ -35,7 +35,8 @@ func (s *Scenario) agentArgs(i int, c *stack.Collector) []string {
 	}
 	args := []string{
 		"--gateway", c.AgentAddr, "--agents", strconv.Itoa(share(s.Agents, i, s.Replicas)), "--rate", rate,
-		"--run-id", fmt.Sprintf("%x", baseRun+i), "--drain", "60s",
+		"--run-id", fmt.Sprintf("%x", baseRun+i), "--drain", "10m",
+		"--connect-rate", strconv.Itoa(max(500, s.Agents/5)), // all of them within five seconds
 	}
 	if s.Replicas > 1 {
 		args = append(args, "--agent-id", fmt.Sprintf("web%d", i+1), "--hostname", fmt.Sprintf("web%d", i+1))

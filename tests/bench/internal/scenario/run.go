@@ -67,7 +67,8 @@ type run struct {
 	generators []*load.Generator
 	sampler    *sampler
 	last       map[string]proc.Usage
-	self       proc.Usage // this program before the first row
+	self       proc.Usage       // this program before the first row
+	machine    [2]time.Duration // busy and stolen before the first row
 	peaks      map[string]int64
 	sent       load.Summary
 	result     report.Result
@@ -77,7 +78,7 @@ func (r *run) startStack(ctx context.Context) (err error) {
 	fmt.Fprintf(r.opts.Progress, "%s: starting servers\n", r.Name)
 	options := stack.Options{
 		Dir: r.dir, Root: r.opts.Root, Subject: r.Subject, Profile: r.Profile, Queue: r.Queue, Spans: r.Spans,
-		Replicas: r.Replicas, Env: r.Env,
+		Replicas: r.Replicas, Env: r.Env, Set: r.Set, Binary: r.Binary,
 	}
 	if r.stack, err = stack.Start(ctx, options); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (r *run) startStack(ctx context.Context) (err error) {
 	r.table = r.Scenario.table(r.stack.Database)
 	r.result.Versions.ClickHouse = r.stack.ClickHouse.Version
 	r.result.Settings = map[string]any{
-		"scenario": r.describe(), "gateway_environment": options.GatewayEnv(),
+		"scenario": r.describe(), "gateway_environment": options.GatewayEnv(), "gateway_set": r.Set,
 	}
 	return nil
 }
@@ -99,7 +100,7 @@ func (s *Scenario) describe() map[string]any {
 }
 
 func (r *run) measure(ctx context.Context) error {
-	if err := r.waitForTable(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	processes := r.stack.Processes()
@@ -115,8 +116,8 @@ func (r *run) measure(ctx context.Context) error {
 		r.sampler.zero[p.Name] = u.CPU
 	}
 	r.self = proc.Self()
-	var err error
-	if r.generators, err = r.drive(r.opts.Root, r.stack.Collectors); err != nil {
+	r.machine[0], r.machine[1] = proc.Machine()
+	if err := r.startGenerators(); err != nil {
 		return err
 	}
 	r.sampler.start(ctx)
@@ -129,6 +130,25 @@ func (r *run) measure(ctx context.Context) error {
 		return err
 	}
 	return r.conclude(ctx)
+}
+
+func (r *run) startGenerators() (err error) {
+	if r.Subject == stack.Inserts {
+		r.generators, err = r.insertBlocks()
+		return err
+	}
+	r.generators, err = r.drive(r.opts.Root, r.stack.Collectors)
+	return err
+}
+
+func (r *run) prepare(ctx context.Context) error {
+	if r.Subject == stack.Receive {
+		return nil
+	}
+	if err := r.waitForTable(ctx); err != nil || r.Subject != stack.Inserts {
+		return err
+	}
+	return r.takeBlock(ctx)
 }
 
 // waitForTable waits until the gateway has made its tables, and makes them remember inserts.
@@ -156,7 +176,7 @@ func (r *run) waitForLoad(ctx context.Context) error {
 	r.result.SendSeconds = time.Since(r.sampler.began).Seconds()
 	const quiet = 20 * time.Second
 	var before uint64
-	for changed := time.Now(); time.Since(changed) < quiet && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+	for changed := time.Now(); r.Subject != stack.Receive && time.Since(changed) < quiet && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		stored, _ := r.sampler.stored(ctx)
 		if stored >= r.sent.Sent() {
 			break
@@ -209,6 +229,19 @@ func (r *run) usage(ctx context.Context) (err error) {
 		read(p)
 	}
 	return err
+}
+
+// foreign is what other programs of the machine, and its host, took meanwhile, in cores: figures are only as good as this
+// is small.
+func (r *run) foreign() {
+	busy, stolen := proc.Machine()
+	seconds := time.Since(r.sampler.began).Seconds()
+	ours := 0.0
+	for _, p := range r.result.Processes {
+		ours += p.CPUSeconds
+	}
+	r.result.Others = max(0, (busy-r.machine[0]).Seconds()-ours) / seconds
+	r.result.Stolen = (stolen - r.machine[1]).Seconds() / seconds
 }
 
 // logs shows the ends of the logs when something went wrong.

@@ -31,7 +31,9 @@ type Scenario struct {
 	Queue    string
 	Spans    bool
 	Replicas int
-	Env      []string
+	Env      []string // settings of the gateway, NAME=value
+	Set      []string // keys of its configuration, as --set takes them
+	Binary   string   // of the gateway; empty: the built one
 
 	Pprof time.Duration // CPU profile of the first gateway for this long, from a third of the duration on
 
@@ -55,7 +57,7 @@ func (s *Scenario) Validate() error {
 	switch {
 	case s.Path != Direct && s.Path != OTLP:
 		return fmt.Errorf("path %q: want %s or %s", s.Path, Direct, OTLP)
-	case s.Path == Direct && s.Subject != stack.Gateway:
+	case s.Path == Direct && (s.Subject == stack.Ours || s.Subject == stack.Contrib):
 		return fmt.Errorf("subject %q only takes the path %s", s.Subject, OTLP)
 	case s.Records != "access" && s.Records != "otel":
 		return fmt.Errorf("records %q: want access or otel", s.Records)
@@ -66,6 +68,9 @@ func (s *Scenario) Validate() error {
 	}
 	return nil
 }
+
+// isCounted is false for floors: one stores nothing, the other the same rows over and over.
+func (s *Scenario) isCounted() bool { return s.Subject != stack.Receive && s.Subject != stack.Inserts }
 
 // eventName is that of the OTLP records.
 func (s *Scenario) eventName() string {

@@ -5,6 +5,7 @@ package stack
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Profiles are sets of the settings that the scaling guide names.
@@ -30,6 +31,8 @@ const (
 	Gateway = "gateway" // ours, with gateway.yaml
 	Contrib = "contrib" // a collector with contrib's ClickHouse exporter, tests/peer
 	Ours    = "ours"    // ours, with the configuration that contrib's is compared with, tests/peer
+	Receive = "receive" // a gRPC server that takes messages and does nothing: the floor of receiving
+	Inserts = "inserts" // no gateway: blocks that are encoded already go to ClickHouse: the floor of inserting
 )
 
 // Options say what to start.
@@ -42,7 +45,8 @@ type Options struct {
 	Spans    bool   // made of access records, as shipped
 	Replicas int
 	Env      []string // further settings of the gateway, NAME=value
-	Args     []string // further arguments of the gateway
+	Set      []string // keys of its configuration, as --set takes them
+	Binary   string   // of the gateway; empty: bin/otelcol-avika
 }
 
 // Queues.
@@ -58,8 +62,8 @@ func (o *Options) validate() error {
 	if !slices.Contains([]string{Disk, Memory}, o.Queue) {
 		return fmt.Errorf("queue %q: want %s or %s", o.Queue, Disk, Memory)
 	}
-	if !slices.Contains([]string{Gateway, Contrib, Ours}, o.Subject) {
-		return fmt.Errorf("subject %q: want %s, %s or %s", o.Subject, Gateway, Ours, Contrib)
+	if subjects := []string{Gateway, Ours, Contrib, Receive, Inserts}; !slices.Contains(subjects, o.Subject) {
+		return fmt.Errorf("subject %q: want one of %s", o.Subject, strings.Join(subjects, ", "))
 	}
 	if o.Replicas < 1 || o.Replicas > 16 {
 		return fmt.Errorf("replicas %d: want 1 to 16", o.Replicas)
@@ -72,7 +76,10 @@ func (o *Options) GatewayEnv() []string { return append(slices.Clone(profiles[o.
 
 // gatewayArgs change the shipped configuration as far as the options ask for it.
 func (o *Options) gatewayArgs() []string {
-	args := slices.Clone(o.Args)
+	var args []string
+	for _, set := range o.Set {
+		args = append(args, "--set="+set)
+	}
 	if o.Queue == Memory {
 		args = append(args, "--set=exporters::ch_batch::sending_queue::storage=null")
 	}

@@ -3,12 +3,14 @@ package stack
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/avika-ai/avika-collector/internal/localstack"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/floor"
 )
 
 // peers are the subjects that only take OTLP, with the configurations that tests/peer has for them.
@@ -44,6 +46,31 @@ func (s *Stack) startPeer(ctx context.Context, opts *Options) error {
 	c := &Collector{Process: Process{Name: opts.Subject, PID: p.PID}, OTLPAddr: fmt.Sprintf("127.0.0.1:%d", ports[0]), LogFile: p.LogFile()}
 	s.Collectors = []*Collector{c}
 	return s.waitForPeer(ctx, p, c)
+}
+
+// startReceiver starts this program again as the floor of receiving.
+func (s *Stack) startReceiver(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	ports, err := localstack.FreePorts(1)
+	if err != nil {
+		return err
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	p, err := localstack.StartProcess(localstack.Spec{Name: Receive, Args: []string{self, floor.ReceiveCommand, addr}, DeathSignal: syscall.SIGKILL})
+	if err != nil {
+		return err
+	}
+	s.stops = append(s.stops, func() error { return p.Stop(30 * time.Second) })
+	s.Collectors = []*Collector{{Process: Process{Name: Receive, PID: p.PID}, AgentAddr: addr, OTLPAddr: addr}}
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		if localstack.PortInUse(addr) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not listen on %s", Receive, addr)
 }
 
 // waitForPeer waits until the peer listens and has made its table.

@@ -54,8 +54,11 @@ func (s *Stack) start(ctx context.Context, opts *Options) error {
 	if err := s.startClickHouse(ctx, opts); err != nil {
 		return err
 	}
-	if opts.Subject != Gateway {
+	switch opts.Subject {
+	case Contrib, Ours:
 		return s.startPeer(ctx, opts)
+	case Receive:
+		return s.startReceiver(ctx)
 	}
 	if err := s.startPostgres(ctx); err != nil {
 		return err
@@ -90,6 +93,18 @@ func (s *Stack) Processes() []Process {
 	return all
 }
 
+// StopCollectors ends the collectors alone.
+func (s *Stack) StopCollectors() error {
+	var errs []error
+	for _, c := range s.Collectors {
+		if c.Gateway != nil {
+			errs = append(errs, c.Gateway.Stop())
+		}
+	}
+	s.Collectors = nil
+	return errors.Join(errs...)
+}
+
 // Watch makes ClickHouse remember what the ages of a table's rows are found from.
 func (s *Stack) Watch(ctx context.Context, t count.Table) error {
 	return count.KeepBlockNumbers(ctx, s.ClickHouse.Conn, t)
@@ -116,6 +131,9 @@ func (s *Stack) startGateway(ctx context.Context, opts *Options, id string) erro
 	binary, err := built(opts.Root, "bin/otelcol-avika", "make build")
 	if err != nil {
 		return err
+	}
+	if opts.Binary != "" {
+		binary = opts.Binary
 	}
 	config := filepath.Join(opts.Root, "distributions", "avika-gateway", "config", "gateway.yaml")
 	g, err := localstack.StartGateway(ctx, localstack.GatewayOptions{

@@ -160,10 +160,14 @@ func (e *endpoint) forget(known *tableSet, k kind) {
 
 // exclude leaves out the columns of a table that values cannot be converted to. It returns false when there is none.
 func (e *endpoint) exclude(ctx context.Context, known *tableSet, table string, cause error) bool {
-	next := &tableSet{columns: known.columns, excluded: maps.Clone(known.excluded)}
+	columns, err := schema.Read(ctx, e, e.opts) // they may have changed just now
+	if err != nil {
+		return true
+	}
+	next := &tableSet{columns: columns, excluded: maps.Clone(known.excluded)}
 	excluded := map[string]bool{}
 	var bad []schema.Retyped
-	for _, r := range schema.Compare(known.columns[table], rows.Fields(table)).Retyped {
+	for _, r := range schema.Compare(columns[table], rows.Fields(table)).Retyped {
 		if ok, err := r.Convertible(ctx, e); err == nil && !ok {
 			bad = append(bad, r)
 			excluded[r.Name] = true

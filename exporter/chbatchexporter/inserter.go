@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
@@ -37,7 +39,7 @@ func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue
 		o.Class = blockqueue.Retry // nothing was sent
 		return o
 	}
-	o, k := in.insertAt(ctx, e, known, r)
+	o, k := in.insertAt(ctx, e, known, r, viewsCount)
 	switch k {
 	case stale, gone:
 		e.forget(known, k)
@@ -49,6 +51,27 @@ func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue
 		if o.Class != blockqueue.Stored {
 			e.markDown()
 		}
+	}
+	if o.Class == blockqueue.Permanent {
+		return in.inSpiteOfViews(ctx, e, known, r, o)
+	}
+	return o
+}
+
+// Whether an insert fails when a view of the table does.
+const (
+	viewsCount = false
+	viewsMay   = true
+)
+
+// inSpiteOfViews tries again what was refused. It may be a view that refused: then the table has the rows, under this
+// token, and to divide them would be to store them twice.
+func (in *inserter) inSpiteOfViews(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, refused blockqueue.Outcome) blockqueue.Outcome {
+	o, _ := in.insertAt(ctx, e, known, r, viewsMay)
+	if o.Class == blockqueue.Stored {
+		o.Code = refused.Code
+		e.log.Error("A view of a table fails: the table has the rows, the view lacks them. Put the view right",
+			zap.String("table", r.Table), zap.Error(refused.Err))
 	}
 	return o
 }
@@ -74,7 +97,7 @@ func (in *inserter) choose(r blockqueue.Request) *endpoint {
 	return in.endpoints[first]
 }
 
-func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request) (blockqueue.Outcome, kind) {
+func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, views bool) (blockqueue.Outcome, kind) {
 	have := known.columns[r.Table]
 	if have == nil {
 		err := fmt.Errorf("table %s does not exist", r.Table)
@@ -86,6 +109,9 @@ func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, 
 		return blockqueue.Outcome{Class: blockqueue.Permanent, Code: "encode", Err: err}, bad
 	}
 	stmt := in.statement(e.opts, r, keep)
+	if views == viewsMay {
+		stmt.Settings = append(stmt.Settings, chconn.Setting{Key: "materialized_views_ignore_errors", Value: "1"})
+	}
 	var sum chconn.Summary
 	sent := false
 	err = e.pool.Do(ctx, func(c *chconn.Conn) error {

@@ -201,6 +201,28 @@ func TestARetryDoublesNeitherRowsNorRollups(t *testing.T) {
 	assert.Equal(t, "200", mustQuery(t, "SELECT sum(request_count) FROM "+cfg.Database+".geo_requests_hourly"))
 }
 
+// TestAViewThatFails has no say in what the table gets: nothing is divided, doubled or dead-lettered for it.
+func TestAViewThatFails(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.DeadLetter.Directory = filepath.Join(t.TempDir(), "dead")
+	core, logs := zapobserver.New(zap.ErrorLevel)
+	set := settings()
+	set.Logger = zap.New(core)
+	e := startLogs(t, cfg, set, nopHost())
+	send(t, e, 0, 100)
+	eventually(t, "100", countAccess(cfg))
+	sql(t, "CREATE MATERIALIZED VIEW "+cfg.Database+".own ENGINE = Memory AS SELECT throwIf(status = 200) AS x FROM "+cfg.Database+".access_logs")
+	send(t, e, 100, 100)
+	eventually(t, "200", countAccess(cfg))
+	require.Eventually(t, func() bool { return logs.FilterMessageSnippet("A view of a table fails").Len() > 0 }, waitFor, tick)
+	sql(t, "DROP VIEW "+cfg.Database+".own")
+	send(t, e, 200, 100)
+	eventually(t, "300", countAccess(cfg))
+	assert.Equal(t, "300", mustQuery(t, "SELECT uniqExact(request_id) AS x FROM "+cfg.Database+".access_logs"))
+	assert.Equal(t, "300", mustQuery(t, "SELECT sum(requests) FROM "+cfg.Database+".traffic_5min"), "other views")
+	assert.Empty(t, deadFiles(t, cfg))
+}
+
 func TestABadRowIsDeadLetteredAndComesBack(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.DeadLetter.Directory = filepath.Join(t.TempDir(), "dead")

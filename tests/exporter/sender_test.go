@@ -23,6 +23,7 @@ type sender struct {
 	timeout time.Duration
 	rows    int // per request
 	workers int
+	table   string // where the rows are looked for
 
 	mu sync.Mutex
 	// first and again are the rows of requests that were acknowledged when they were sent first, and later.
@@ -36,7 +37,7 @@ func newSender(t testing.TB, addr string) *sender {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return &sender{
-		t: t, conn: conn, client: plogotlp.NewGRPCClient(conn), timeout: 5 * time.Second, rows: 200, workers: 8,
+		t: t, conn: conn, client: plogotlp.NewGRPCClient(conn), timeout: 5 * time.Second, rows: 200, workers: 8, table: accessLogs,
 		first: map[int]bool{}, again: map[int]bool{},
 	}
 }

@@ -176,7 +176,8 @@ func (q *Queue) insert(l *lane, r Request) Outcome {
 	o := q.set.Inserter.Insert(q.ctx, r)
 	if o.Class == Stored {
 		q.set.Observer.Inserted(l.table, rows, bytes, time.Since(start), o.Duplicate)
-	} else if q.ctx.Err() == nil {
+	}
+	if (o.Class != Stored || o.Code != "") && q.ctx.Err() == nil {
 		q.set.Observer.Failed(l.table, o)
 	}
 	return o

@@ -87,7 +87,7 @@ const (
 // Outcome of an attempt.
 type Outcome struct {
 	Class Class
-	// Code of the error, for metrics.
+	// Code of the error, for metrics. With Stored: of a view that lacks the rows.
 	Code string
 	Err  error
 	// Duplicate: ClickHouse had the rows already.

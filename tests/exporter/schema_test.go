@@ -1,0 +1,173 @@
+package exporter
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/internal/localstack"
+	"github.com/avika-ai/avika-collector/tests/harness"
+)
+
+const trafficRows = "SELECT sum(requests) FROM " + harness.Database + ".traffic_5min"
+
+// TestColumnsChangeWhileDataFlows: what a column held is lost with it, no row is. A number that has become a text breaks
+// the rollup that sums it, but not the table.
+func TestColumnsChangeWhileDataFlows(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), onDisk...)
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 5000, func() {
+		for _, change := range []string{
+			"DROP COLUMN referer", "MODIFY COLUMN user_agent LowCardinality(String)", "MODIFY COLUMN body_bytes_sent String",
+			"ADD COLUMN extra String DEFAULT 'x'", "ADD COLUMN referer String",
+		} {
+			ch.Exec(t, "ALTER TABLE "+accessLogs+" "+change)
+			time.Sleep(time.Second)
+		}
+	})
+	s.exactlyOnce(t, ch)
+	assert.Zero(t, ch.Uint(t, "SELECT count() FROM "+accessLogs+" WHERE user_agent = '' OR body_bytes_sent = '' OR extra != 'x'"))
+}
+
+// TestTheTableIsDropped while rows come in: it is made again, and its rollups go on. A view of the test's own keeps the ids
+// of what goes with the table.
+func TestTheTableIsDropped(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr())
+	s := newSender(t, g.OTLPGRPCAddr())
+	s.run(1000, time.Second)
+	s.exactlyOnce(t, ch)
+	s.table = harness.Database + ".seen"
+	ch.Exec(t, "CREATE TABLE "+s.table+" (request_id String) ENGINE = MergeTree ORDER BY request_id SETTINGS non_replicated_deduplication_window = 1000")
+	ch.Exec(t, "INSERT INTO "+s.table+" SELECT request_id FROM "+accessLogs)
+	ch.Exec(t, "CREATE MATERIALIZED VIEW "+s.table+"_mv TO "+s.table+" AS SELECT request_id FROM "+accessLogs)
+	during(s, 5000, func() {
+		for range 2 {
+			ch.Exec(t, "DROP TABLE "+accessLogs+" SYNC")
+			time.Sleep(2 * time.Second)
+		}
+	})
+	s.exactlyOnce(t, ch)
+	assert.EqualValues(t, s.next, ch.Uint(t, trafficRows), "rollup")
+	assert.Less(t, ch.Uint(t, "SELECT count() FROM "+accessLogs), uint64(s.next), "the table was dropped")
+}
+
+// TestAPoisonRow among good ones: they are stored, it is dead-lettered, and comes back when it is welcome.
+func TestAPoisonRow(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	g := startGateway(t, ch.Addr(), append([]string{"--set=exporters::ch_batch::dead_letter::replay=true"}, onDisk...)...)
+	s := newSender(t, g.OTLPGRPCAddr())
+	during(s, 5000, func() {
+		ch.Exec(t, "ALTER TABLE "+accessLogs+" ADD CONSTRAINT good CHECK body_bytes_sent % 5000 != 4321")
+		time.Sleep(3 * time.Second)
+	})
+	sent := uint64(len(s.first) + len(s.again))
+	bad := func() uint64 { return uint64(len(deadRows(t, g))) }
+	require.Eventually(t, func() bool {
+		return ch.Uint(t, "SELECT uniqExact(request_id) FROM "+accessLogs)+bad() == sent
+	}, storedWithin, 100*time.Millisecond, "good rows are stored, bad ones are dead-lettered")
+	assert.Positive(t, bad())
+	assert.Equal(t, float64(bad()), g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_dead_lettered_total", nil))
+	ch.Exec(t, "ALTER TABLE "+accessLogs+" DROP CONSTRAINT good")
+	g.Restart()
+	s.exactlyOnce(t, ch)
+	require.Eventually(t, func() bool { return bad() == 0 }, storedWithin, 100*time.Millisecond, "files of stored rows are removed")
+}
+
+// deadRows are the files of dead letters, which hold a row each.
+func deadRows(t testing.TB, g *harness.Gateway) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(g.StateDir, "dead-letter", "access_logs-*.native"))
+	require.NoError(t, err)
+	return files
+}
+
+// TestTwoReplicasMakeTheSchemaAtTheSameTime, while rows come in.
+func TestTwoReplicasMakeTheSchemaAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	ch := harness.StartClickHouse(t)
+	senders := []*sender{}
+	gateways := []*harness.Gateway{}
+	for _, id := range []string{"gateway-1", "gateway-2"} {
+		g := harness.NewGateway(t, harness.GatewayOptions{Config: "embedded:quickstart", ClickHouse: ch.Addr(), ID: id})
+		g.Launch()
+		gateways = append(gateways, g)
+	}
+	sent := 0
+	for i, g := range gateways {
+		g.WaitReady()
+		s := newSender(t, g.OTLPGRPCAddr())
+		s.next = i * 1_000_000
+		s.run(2000, time.Second)
+		senders = append(senders, s)
+		sent += len(s.first) + len(s.again)
+	}
+	require.Eventually(t, func() bool {
+		return ch.Uint(t, "SELECT uniqExact(request_id) FROM "+accessLogs) == uint64(sent)
+	}, storedWithin, 100*time.Millisecond, "acknowledged rows are not stored")
+	for _, s := range senders {
+		s.exactlyOnce(t, ch)
+	}
+	assert.Equal(t, ch.Uint(t, "SELECT count() FROM "+accessLogs), ch.Uint(t, trafficRows), "rollup")
+}
+
+// TestAClusterOfTwoShards: the DDL of a cluster on two servers, rows in local tables, and Distributed tables over them. The
+// engine from npm has no Keeper, and refuses ON CLUSTER: the statements run on each server, without ON CLUSTER and
+// Replicated. That replicas agree is therefore not shown here.
+func TestAClusterOfTwoShards(t *testing.T) {
+	t.Parallel()
+	first, second := startCluster(t)
+	for _, ch := range []*harness.ClickHouse{first, second} {
+		makeClusterTables(t, ch)
+	}
+	g := startGateway(t, first.Addr()+","+second.Addr(), "--set=exporters::ch_batch::routing=shards",
+		"--set=exporters::ch_batch::cluster=main", "--set=exporters::ch_batch::create_schema=false")
+	s := newSender(t, g.OTLPGRPCAddr())
+	s.run(5000, 2*time.Second)
+	for _, ch := range []*harness.ClickHouse{first, second} {
+		s.exactlyOnce(t, ch) // each server answers for the whole cluster
+		assert.EqualValues(t, s.next, ch.Uint(t, trafficRows), "rollup")
+		assert.Positive(t, ch.Uint(t, "SELECT count() FROM "+accessLogs+"_local"))
+		assert.Less(t, ch.Uint(t, "SELECT count() FROM "+accessLogs+"_local"), uint64(s.next))
+	}
+}
+
+func startCluster(t *testing.T) (first, second *harness.ClickHouse) {
+	t.Helper()
+	ports := harness.Ports(t, 4)
+	config := filepath.Join(t.TempDir(), "cluster.xml")
+	shard := func(port int) string {
+		return "<shard><replica><host>127.0.0.1</host><port>" + strconv.Itoa(port) + "</port></replica></shard>"
+	}
+	xml := "<clickhouse><remote_servers><main>" + shard(ports[0]) + shard(ports[1]) + "</main></remote_servers></clickhouse>"
+	require.NoError(t, os.WriteFile(config, []byte(xml), 0o600))
+	start := func(tcp, http int) *harness.ClickHouse {
+		return harness.StartClickHouseWith(t, localstack.ClickHouseOptions{TCPPort: tcp, HTTPPort: http, ConfigFile: config})
+	}
+	return start(ports[0], ports[2]), start(ports[1], ports[3])
+}
+
+// withKeeper is what only works with a Keeper.
+var withKeeper = regexp.MustCompile("ON CLUSTER `main` |Replicated|(, )?(replicated_deduplication_window|storage_policy)[a-z_]* = [0-9a-z']+")
+
+// makeClusterTables runs the DDL that the exporter's own test compares with what it makes.
+func makeClusterTables(t *testing.T, ch *harness.ClickHouse) {
+	t.Helper()
+	ddl, err := os.ReadFile(filepath.Join(harness.Root(t), "exporter", "chbatchexporter", "internal", "schema", "testdata", "cluster.sql"))
+	require.NoError(t, err)
+	ch.Exec(t, "CREATE DATABASE IF NOT EXISTS "+harness.Database)
+	for _, statement := range strings.Split(strings.TrimSpace(string(ddl)), ";\n") {
+		ch.Exec(t, withKeeper.ReplaceAllString(statement, ""))
+	}
+}

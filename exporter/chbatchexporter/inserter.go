@@ -39,7 +39,7 @@ func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue
 		o.Class = blockqueue.Retry // nothing was sent
 		return o
 	}
-	o, k := in.insertAt(ctx, e, known, r, viewsCount)
+	o, k := in.insertAt(ctx, e, known, r, failWithView)
 	switch k {
 	case stale, gone:
 		e.forget(known, k)
@@ -58,16 +58,18 @@ func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue
 	return o
 }
 
-// Whether an insert fails when a view of the table does.
+// onView says what an insert does when a view of the table fails.
+type onView int
+
 const (
-	viewsCount = false
-	viewsMay   = true
+	failWithView onView = iota
+	ignoreView
 )
 
 // inSpiteOfViews tries again what was refused. It may be a view that refused: then the table has the rows, under this
 // token, and to divide them would be to store them twice.
 func (in *inserter) inSpiteOfViews(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, refused blockqueue.Outcome) blockqueue.Outcome {
-	o, _ := in.insertAt(ctx, e, known, r, viewsMay)
+	o, _ := in.insertAt(ctx, e, known, r, ignoreView)
 	if o.Class == blockqueue.Stored {
 		o.Code = refused.Code
 		e.log.Error("A view of a table fails: the table has the rows, the view lacks them. Put the view right",
@@ -97,7 +99,7 @@ func (in *inserter) choose(r blockqueue.Request) *endpoint {
 	return in.endpoints[first]
 }
 
-func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, views bool) (blockqueue.Outcome, kind) {
+func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, view onView) (blockqueue.Outcome, kind) {
 	have := known.columns[r.Table]
 	if have == nil {
 		err := fmt.Errorf("table %s does not exist", r.Table)
@@ -109,7 +111,7 @@ func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, 
 		return blockqueue.Outcome{Class: blockqueue.Permanent, Code: "encode", Err: err}, bad
 	}
 	stmt := in.statement(e.opts, r, keep)
-	if views == viewsMay {
+	if view == ignoreView {
 		stmt.Settings = append(stmt.Settings, chconn.Setting{Key: "materialized_views_ignore_errors", Value: "1"})
 	}
 	var sum chconn.Summary

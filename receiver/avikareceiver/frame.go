@@ -1,8 +1,6 @@
 package avikareceiver
 
 import (
-	"bytes"
-
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 )
@@ -10,28 +8,14 @@ import (
 // frame is a received message that is still encoded.
 type frame struct {
 	data mem.BufferSlice
-	// shared says that the bytes are in a buffer that goes back to gRPC's pool.
-	shared bool
 }
 
 // bytes returns the message, which is valid until free.
 func (f *frame) bytes() []byte {
 	if len(f.data) != 1 {
-		f.shared = false
 		return f.data.Materialize()
 	}
-	// gRPC pools large buffers only. A slice buffer is the garbage collector's, and may be kept.
-	_, unpooled := f.data[0].(mem.SliceBuffer)
-	f.shared = !unpooled
 	return f.data[0].ReadOnlyData()
-}
-
-// keep returns part of the message in memory that stays valid after free.
-func (f *frame) keep(part []byte) []byte {
-	if f.shared {
-		return bytes.Clone(part)
-	}
-	return part
 }
 
 func (f *frame) free() {

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/streamtap"
 )
 
 // handshake counts connections that fail before there is a stream: gRPC closes them without a word, and somebody wonders why
@@ -18,14 +20,17 @@ type handshake struct {
 	telemetry *telemetry
 	plaintext bool
 	waiting   *connections
+	tap       *streamtap.Tap
+	tapped    *tappedConnections
 }
 
 // newHandshake wraps TLS credentials, or none.
 func newHandshake(tls credentials.TransportCredentials, r *avikaReceiver) handshake {
+	h := handshake{tls, r.telemetry, false, &r.waiting, r.newTap(), &r.tapped}
 	if tls == nil {
-		return handshake{insecure.NewCredentials(), r.telemetry, true, &r.waiting}
+		h.TransportCredentials, h.plaintext = insecure.NewCredentials(), true
 	}
-	return handshake{tls, r.telemetry, false, &r.waiting}
+	return h
 }
 
 // Clone returns credentials that count too.
@@ -47,8 +52,9 @@ func (h handshake) ServerHandshake(connection net.Conn) (net.Conn, credentials.A
 	secured, info, err := h.TransportCredentials.ServerHandshake(connection)
 	if err != nil {
 		h.telemetry.refusedStream(refusedTLS)
+		return secured, info, err
 	}
-	return secured, info, err
+	return h.tapped.add(h.tap.Conn(secured, h.plaintext)), info, nil
 }
 
 // connections are those that shake hands.

@@ -27,30 +27,45 @@ const (
 	maxMalformed = 100
 )
 
-// receive takes in one message. An error ends the stream.
-func (s *stream) receive(encoded []byte) error {
-	if err := s.message.Unmarshal(encoded); err != nil {
-		return s.refuseMessage(refusedMalformed)
+// Take takes in one message. It is called by one goroutine at a time. Without wait it does not block: it reports false when the
+// pipeline is behind. An error ends the stream.
+func (s *stream) Take(encoded []byte, wait bool) (taken bool, err error) {
+	if s.message.Unmarshal(encoded) != nil {
+		err := s.refuseMessage(refusedMalformed)
+		return err == nil, err
 	}
 	if !bytes.Equal(s.message.AgentID, s.id) || s.agent == nil {
 		if err := s.identify(); err != nil {
-			return err
+			return false, err
 		}
 	}
+	answer, err := s.dispatch(len(encoded), wait)
+	switch {
+	case err != nil:
+		return false, err
+	case answer == later:
+		return false, nil
+	case answer == refused:
+		return false, status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
+	}
 	s.receiver.telemetry.message(s.message.Kind)
+	return true, nil
+}
+
+func (s *stream) dispatch(size int, wait bool) (admission, error) {
 	switch s.message.Kind {
 	case wire.KindLogEntry:
-		return s.logEntry(len(encoded))
+		return s.logEntry(size, wait), nil
 	case wire.KindHeartbeat:
-		return s.heartbeat()
+		return admitted, s.heartbeat()
 	case wire.KindMetrics:
-		return s.metrics(len(encoded))
+		return s.metrics(size, wait)
 	case wire.KindState:
-		return s.state()
+		return admitted, s.state()
 	case wire.KindCommandResult:
-		return s.commandResult()
+		return admitted, s.commandResult()
 	default:
-		return nil // agents may learn to send more; what is not known is not needed
+		return admitted, nil // agents may learn to send more; what is not known is not needed
 	}
 }
 
@@ -133,16 +148,21 @@ func peerAddress(p *peer.Peer, ok bool) string {
 // than all else that is done with an entry here.
 const entriesPerClock = 8
 
-func (s *stream) logEntry(size int) error {
+func (s *stream) logEntry(size int, wait bool) admission {
 	if s.session != nil && s.session.Tailing() && s.takenByTail() {
 		s.now()
-		return nil
+		return admitted
 	}
-	return s.closedError(s.outlet.log(s, s.frame.keep(s.message.Payload), size))
+	answer := s.outlet.log(s, s.message.Payload, size, wait)
+	s.offered = answer == later
+	return answer
 }
 
-// takenByTail offers the entry to those who follow the agent's log.
+// takenByTail offers the entry to those who follow the agent's log, once.
 func (s *stream) takenByTail() bool {
+	if s.offered {
+		return false
+	}
 	var entry agentv1.LogEntry
 	if proto.Unmarshal(s.message.Payload, &entry) != nil {
 		return false // not valid UTF-8: nobody can have asked for it, and it is stored
@@ -165,29 +185,44 @@ func (s *stream) decode(report proto.Message) string {
 
 func (s *stream) heartbeat() error {
 	s.now()
+	digest, ok := wire.HeartbeatDigest(s.message.Payload)
+	if ok && digest == s.facts && s.session == nil {
+		s.agent.Unchanged(s.message.Timestamp)
+		s.countLabels()
+		return nil
+	}
 	message := &agentv1.Heartbeat{}
 	if reason := s.decode(message); reason != "" {
 		return s.refuseMessage(reason)
 	}
-	if s.agent.Heartbeat(s.message.Timestamp, message) > 0 {
-		s.receiver.telemetry.limit("labels", "Left out labels of an agent that has more than limits::labels")
+	if s.agent.Newest(s.message.Timestamp) {
+		s.facts = digest
 	}
+	s.labelsLeftOut = s.agent.Heartbeat(s.message.Timestamp, message) > 0
+	s.countLabels()
 	if s.session != nil {
 		s.session.Heartbeat(time.Unix(s.message.Timestamp, 0), message)
 	}
 	return nil
 }
 
-func (s *stream) metrics(size int) error {
+func (s *stream) countLabels() {
+	if s.labelsLeftOut {
+		s.receiver.telemetry.limit("labels", "Left out labels of an agent that has more than limits::labels")
+	}
+}
+
+func (s *stream) metrics(size int, wait bool) (admission, error) {
 	now := s.now()
 	message := &agentv1.NginxMetrics{}
 	if reason := s.decode(message); reason != "" {
-		return s.refuseMessage(reason)
+		return admitted, s.refuseMessage(reason)
 	}
-	if s.session != nil {
+	answer := s.outlet.metrics(s, message, now, size, wait)
+	if s.session != nil && answer == admitted {
 		s.session.Metrics(time.Unix(s.message.Timestamp, 0), message)
 	}
-	return s.closedError(s.outlet.metrics(s, message, now, size))
+	return answer, nil
 }
 
 func (s *stream) state() error {
@@ -212,12 +247,4 @@ func (s *stream) commandResult() error {
 		s.session.CommandResult(message)
 	}
 	return nil
-}
-
-// closedError tells the agent that the gateway stopped while its message waited for the pipeline.
-func (s *stream) closedError(ok bool) error {
-	if ok {
-		return nil
-	}
-	return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
 }

@@ -33,6 +33,9 @@ type pending struct {
 	entries  []translate.Entry
 	segments []translate.Segment
 	samples  translate.Samples
+	// room is where encoded entries go; expected is the size of the batch before.
+	room     []byte
+	expected int
 	// bytes is the size as received, reserved what is taken of the receiver's budget.
 	bytes    int
 	reserved int64
@@ -44,86 +47,118 @@ func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outl
 	return o
 }
 
-// log adds a log entry of the stream, which must not change any more. It reports false when the receiver has given up
-// before there was room.
-func (o *outlet) log(s *stream, encoded []byte, size int) bool {
+// admission is the answer to a message that wants to be held.
+type admission int
+
+const (
+	admitted admission = iota
+	// later: there is no room now, and nobody waited for it.
+	later
+	// refused: the receiver has given up before there was room.
+	refused
+)
+
+// log adds a log entry of the stream.
+func (o *outlet) log(s *stream, encoded []byte, size int, wait bool) admission {
 	if !o.receiver.translation.Logs && !o.receiver.translation.Spans {
 		s.now()
-		return true
+		return admitted
 	}
-	if !o.makeRoom(size) {
-		o.receiver.telemetry.dropped(signalLogs, refusedShutdown, 1, nil)
-		return false
+	if answer := o.makeRoom(size, wait); answer != admitted {
+		o.giveUp(answer, signalLogs)
+		return answer
 	}
 	if len(o.pending.entries)%entriesPerClock == 0 {
 		s.now()
 	}
-	o.pending.add(s.agent.Resource(), translate.Entry{Encoded: encoded, Queued: s.message.Timestamp, Received: s.received.Load()})
+	o.pending.add(s.agent.Resource(), translate.Entry{
+		Encoded: o.pending.keep(encoded), Queued: s.message.Timestamp, Received: s.received.Load(),
+	})
 	o.added(size)
-	return true
+	return admitted
 }
 
 // metrics adds a sample like log.
-func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, size int) bool {
+func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, size int, wait bool) admission {
 	if !o.receiver.translation.Metrics {
-		return true
+		return admitted
 	}
-	if !o.makeRoom(size) {
-		o.receiver.telemetry.dropped(signalMetrics, refusedShutdown, 1, nil)
-		return false
+	if answer := o.makeRoom(size, wait); answer != admitted {
+		o.giveUp(answer, signalMetrics)
+		return answer
 	}
 	o.pending.samples.Add(s.agent, message, s.message.Timestamp, now)
 	o.added(size)
-	return true
+	return admitted
 }
 
-// makeRoom waits until another message may be held. It returns true with o.mu locked.
-func (o *outlet) makeRoom(size int) bool {
+func (o *outlet) giveUp(answer admission, signal string) {
+	if answer == refused {
+		o.receiver.telemetry.dropped(signal, refusedShutdown, 1, nil)
+	}
+}
+
+// makeRoom finds room for another message, and waits for it if it may. When the message is admitted, o.mu is locked.
+func (o *outlet) makeRoom(size int, wait bool) admission {
 	o.mu.Lock()
 	for o.full() && o.delivering {
 		o.mu.Unlock()
-		if !o.pause(o.room) {
-			return false
+		if answer := o.pause(wait); answer != admitted {
+			return answer
 		}
 		o.mu.Lock()
 	}
 	need := int64(o.pending.bytes+size) - o.pending.reserved
 	if need <= 0 {
-		return true
+		return admitted
 	}
 	// Reserving as much again keeps the number of reservations low, and the excess below what is held.
 	need = max(need, min(o.pending.reserved, maxReservation))
 	if o.receiver.pending.try(need) {
 		o.pending.reserved += need
-		return true
+		return admitted
 	}
 	o.mu.Unlock()
+	if !wait {
+		return later
+	}
 	return o.waitForBudget(need)
 }
 
 const maxReservation = 64 << 10
 
-func (o *outlet) waitForBudget(need int64) bool {
+func (o *outlet) waitForBudget(need int64) admission {
 	o.receiver.telemetry.limit("pending_bytes", "Paused reading, because the pipelines are behind by limits::pending_bytes")
 	o.paused.Store(true)
 	ok := o.receiver.pending.wait(o.receiver.life, need)
 	o.paused.Store(false)
 	if !ok {
-		return false
+		return refused
 	}
 	o.mu.Lock()
 	o.pending.reserved += need
-	return true
+	return admitted
 }
 
-func (o *outlet) pause(until <-chan struct{}) bool {
+// briefly is how long the reader of a connection waits for a delivery. It is cheaper to leave data in the socket than to hold them, but
+// pings have to be answered before long.
+const briefly = 100 * time.Millisecond
+
+// pause waits for the end of a delivery, briefly unless it may wait longer.
+func (o *outlet) pause(wait bool) admission {
 	o.paused.Store(true)
 	defer o.paused.Store(false)
+	var enough <-chan time.Time
+	if !wait {
+		enough = time.After(briefly)
+	}
 	select {
-	case <-until:
-		return true
+	case <-o.room:
+		return admitted
+	case <-enough:
+		return later
 	case <-o.receiver.life.Done():
-		return false
+		return refused
 	}
 }
 
@@ -192,7 +227,7 @@ func (o *outlet) deliverOnGoroutine() {
 // take leaves an empty batch behind.
 func (o *outlet) take() pending {
 	batch := o.pending
-	o.pending, o.due = pending{samples: translate.Samples{Settings: batch.samples.Settings}}, false
+	o.pending, o.due = pending{samples: translate.Samples{Settings: batch.samples.Settings}, expected: batch.bytes}, false
 	return batch
 }
 
@@ -228,8 +263,23 @@ func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
 	p.entries = append(p.entries, entry)
 }
 
+// roomBytes is what is allocated for entries at a time, when there are many: less than what the allocator calls large.
+const roomBytes = 16<<10 - 8
+
+// keep copies an entry into memory that lives as long as the data that are made of it. A batch that is as small as the one before
+// gets no more than it needs.
+func (p *pending) keep(encoded []byte) []byte {
+	if cap(p.room)-len(p.room) < len(encoded) {
+		p.room = make([]byte, 0, max(len(encoded), min(max(p.bytes, p.expected), roomBytes)))
+	}
+	from := len(p.room)
+	p.room = append(p.room, encoded...)
+	return p.room[from:len(p.room):len(p.room)]
+}
+
 // release gives the list of entries back.
 func (p *pending) release() {
+	p.room = nil
 	if p.entries != nil {
 		clear(p.entries)
 		list := p.entries[:0]

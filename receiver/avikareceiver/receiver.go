@@ -38,6 +38,7 @@ type avikaReceiver struct {
 	pending     *budget
 	streams     streamSet
 	waiting     connections
+	tapped      tappedConnections
 
 	server   *grpc.Server
 	address  net.Addr

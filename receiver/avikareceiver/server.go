@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/streamtap"
 )
 
 // newServer builds the server from the standard settings itself, because configgrpc's own server has a stats handler that
@@ -28,7 +30,7 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		// A fixed window bounds what an agent can make the gateway hold, and saves the pings that estimate a better one.
 		grpc.StaticStreamWindowSize(int32(r.config.Limits.StreamWindow)),
-		grpc.StaticConnWindowSize(int32(max(r.config.Limits.StreamWindow, minConnectionWindow))),
+		grpc.StaticConnWindowSize(int32(r.connectionWindow())),
 		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 		grpc.ConnectionTimeout(connectionTimeout),
@@ -37,7 +39,7 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 	if err != nil {
 		return nil, err
 	}
-	server := grpc.NewServer(append(configured, options...)...)
+	server := grpc.NewServer(slices.Concat(configured, options, r.tapOptions())...)
 	agentv1.RegisterCommanderServer(server, &commander{receiver: r})
 	if r.registry != nil {
 		r.registry.RegisterServices(server)
@@ -51,6 +53,23 @@ const connectionTimeout = 20 * time.Second
 // minConnectionWindow keeps updates of the connection's window rare. What an agent can send is bounded by the
 // window of its one stream.
 const minConnectionWindow = 1 << 20
+
+func (r *avikaReceiver) connectionWindow() int {
+	return max(r.config.Limits.StreamWindow, minConnectionWindow)
+}
+
+// newTap returns a tap for the streams of agents. Middlewares may want to see messages, which then come through gRPC.
+func (r *avikaReceiver) newTap() *streamtap.Tap {
+	method := agentv1.Commander_Connect_FullMethodName
+	if len(r.config.Middlewares) > 0 {
+		method = ""
+	}
+	return streamtap.New(streamtap.Settings{
+		Method:       method,
+		StreamWindow: r.config.Limits.StreamWindow, ConnectionWindow: r.connectionWindow(),
+		MaxMessage: r.maxMessage(), ReadBuffer: r.config.ReadBufferSize,
+	})
+}
 
 // configuredOptions are those of the standard settings.
 func (r *avikaReceiver) configuredOptions(ctx context.Context, host component.Host) ([]grpc.ServerOption, error) {
@@ -88,9 +107,6 @@ func sizeOptions(config *configgrpc.ServerConfig) []grpc.ServerOption {
 	}
 	if config.MaxConcurrentStreams > 0 {
 		options = append(options, grpc.MaxConcurrentStreams(config.MaxConcurrentStreams))
-	}
-	if config.ReadBufferSize > 0 {
-		options = append(options, grpc.ReadBufferSize(config.ReadBufferSize))
 	}
 	if config.WriteBufferSize > 0 {
 		options = append(options, grpc.WriteBufferSize(config.WriteBufferSize))

@@ -66,13 +66,27 @@ func TestKeepalive(t *testing.T) {
 type middlewareDouble struct {
 	component.StartFunc
 	component.ShutdownFunc
-	streams atomic.Int32
+	streams, messages atomic.Int32
+}
+
+// watched counts messages as they pass.
+type watched struct {
+	grpc.ServerStream
+	messages *atomic.Int32
+}
+
+func (w watched) RecvMsg(m any) error {
+	err := w.ServerStream.RecvMsg(m)
+	if err == nil {
+		w.messages.Add(1)
+	}
+	return err
 }
 
 func (m *middlewareDouble) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
 	return []grpc.ServerOption{grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		m.streams.Add(1)
-		return handler(srv, stream)
+		return handler(srv, watched{stream, &m.messages})
 	})}, nil
 }
 
@@ -83,7 +97,9 @@ func TestMiddlewares(t *testing.T) {
 	g.host = hostWith{id: double}
 	g.start()
 	require.NoError(t, g.dial().Send(numbered(0, 0)))
-	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 && double.streams.Load() == 1 })
+	eventually(t, func() bool {
+		return g.logs.LogRecordCount() == 1 && double.streams.Load() == 1 && double.messages.Load() == 1
+	})
 }
 
 // What cannot be found or read stops the start, with the name of what it is.
@@ -110,5 +126,5 @@ func TestStartFails(t *testing.T) {
 
 func TestSizesAreGRPCsWhereNothingIsConfigured(t *testing.T) {
 	require.Empty(t, sizeOptions(&configgrpc.ServerConfig{}))
-	require.Len(t, sizeOptions(&configgrpc.ServerConfig{MaxRecvMsgSizeMiB: 1, MaxConcurrentStreams: 1, ReadBufferSize: 1, WriteBufferSize: 1}), 4)
+	require.Len(t, sizeOptions(&configgrpc.ServerConfig{MaxRecvMsgSizeMiB: 1, MaxConcurrentStreams: 1, WriteBufferSize: 1}), 3)
 }

@@ -3,7 +3,6 @@ package avikareceiver
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,10 +29,14 @@ type stream struct {
 	agentID string
 	agent   *translate.Agent
 	session agentsession.Session
+	// facts is the digest of the heartbeat that the agent is known by; nobody has to read another like it.
+	facts         uint64
+	labelsLeftOut bool
 
-	frame     frame
 	message   wire.Message
 	malformed int
+	// offered says that those who follow the log have seen the message that waits for room.
+	offered bool
 
 	// opened hands the session to the goroutine that serves the stream.
 	opened chan agentsession.Session
@@ -43,6 +46,10 @@ type stream struct {
 	paused   atomic.Bool
 	// idle is closed by the set of streams when the stream has been silent for too long.
 	idle chan struct{}
+	// done gets the reason for which there are no more messages; gone is closed when the agent has left and nobody reads
+	// to notice.
+	done chan error
+	gone <-chan struct{}
 }
 
 // streamSet knows the streams that are open.
@@ -112,6 +119,7 @@ func (r *avikaReceiver) connect(connection agentv1.Commander_ConnectServer) erro
 		identity:   identityFrom(ctx),
 		opened:     make(chan agentsession.Session, 1),
 		idle:       make(chan struct{}),
+		done:       make(chan error, 1),
 	}
 	s.outlet = newOutlet(r, client.NewContext(r.life, client.FromContext(ctx)), &s.paused)
 	s.received.Store(time.Now().UnixNano())
@@ -123,18 +131,19 @@ func (r *avikaReceiver) connect(connection agentv1.Commander_ConnectServer) erro
 	return s.serve()
 }
 
-// serve waits for whatever ends the stream. The reader runs beside it, because only returning from here ends a stream.
+// serve waits for whatever ends the stream. Messages are taken in beside it, because only returning from here ends a stream.
 func (s *stream) serve() error {
-	done := make(chan error, 1)
-	s.receiver.work.Go(func() { done <- s.read() })
+	defer s.startReading()()
 	opened, draining := s.opened, s.receiver.draining
 	var commands <-chan *agentv1.ServerCommand
 	var ended <-chan struct{}
 	var session agentsession.Session
 	for {
 		select {
-		case err := <-done:
+		case err := <-s.done:
 			return err
+		case <-s.gone:
+			return s.left(session)
 		case session = <-opened:
 			opened, commands, ended = nil, session.Commands(), session.Done()
 		case command, ok := <-commands:
@@ -148,7 +157,7 @@ func (s *stream) serve() error {
 			s.receiver.telemetry.limit("idle_timeout", "Closed a stream that was silent for longer than limits::idle_timeout")
 			return s.receiver.refuse(refusedIdle, codes.DeadlineExceeded, "no message for "+s.receiver.config.Limits.IdleTimeout.String())
 		case <-draining:
-			return s.drain(done)
+			return s.drain()
 		}
 	}
 }
@@ -161,14 +170,16 @@ const (
 )
 
 // drain keeps reading what is under way and then ends the stream.
-func (s *stream) drain(done <-chan error) error {
+func (s *stream) drain() error {
 	start, limit := time.Now(), s.receiver.config.ShutdownTimeout/2
 	ticker := time.NewTicker(quietTime)
 	defer ticker.Stop()
 	for {
 		select {
-		case err := <-done:
+		case err := <-s.done:
 			return err
+		case <-s.gone:
+			return status.FromContextError(s.connection.Context().Err()).Err()
 		case now := <-ticker.C:
 			elapsed, silent := now.Sub(start), now.UnixNano()-s.received.Load()
 			if elapsed < limit && (s.paused.Load() || elapsed < busyTime && silent < int64(quietTime)) {
@@ -176,44 +187,6 @@ func (s *stream) drain(done <-chan error) error {
 			}
 			return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
 		}
-	}
-}
-
-// read takes in messages until the stream ends. Then it leaves what was read to the outlet.
-func (s *stream) read() error {
-	defer s.outlet.close()
-	defer s.closeSession()
-	for {
-		if err := s.connection.RecvMsg(&s.frame); err != nil {
-			return s.receiver.readError(err)
-		}
-		err := s.receive(s.frame.bytes())
-		s.frame.free()
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// readError counts streams that break gRPC's rules. One that an agent ends, or the network, is nobody's fault.
-func (r *avikaReceiver) readError(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	switch status.Code(err) {
-	case codes.Canceled, codes.Unavailable, codes.DeadlineExceeded:
-	case codes.ResourceExhausted:
-		r.telemetry.limit("max_recv_msg_size_mib", "Closed a stream whose message is larger than max_recv_msg_size_mib")
-		r.telemetry.refusedStream(refusedSize)
-	default:
-		r.telemetry.refusedStream(refusedProtocol)
-	}
-	return err
-}
-
-func (s *stream) closeSession() {
-	if s.session != nil {
-		s.session.Close()
 	}
 }
 

@@ -123,6 +123,12 @@ func (s *Slab) each(action chunkAction) {
 	s.spans.do(action)
 }
 
+// Fit makes room for exactly one set of n attributes of text, for what is kept on its own and for long: a whole chunk
+// would be held with it.
+func (s *Slab) Fit(n int) {
+	s.pairs.buffer, s.strings.buffer = make([]KeyValue, n), make([]string, n)
+}
+
 // Copy returns a copy of b.
 func (s *Slab) Copy(b []byte) string {
 	if len(b) == 0 {

@@ -71,6 +71,12 @@ func (a *Agent) Heartbeat(queued int64, message *agentv1.Heartbeat) (labelsLeftO
 	return labelsLeftOut
 }
 
+// Newest reports whether no newer facts are known than those that were queued at the given Unix time.
+func (a *Agent) Newest(queued int64) bool { return queued >= a.queued }
+
+// Unchanged notes that the facts were still the same at the given Unix time.
+func (a *Agent) Unchanged(queued int64) { a.queued = max(a.queued, queued) }
+
 func (f *facts) same(message *agentv1.Heartbeat, version string) bool {
 	return f.hostname == message.GetHostname() && f.version == version && f.podIP == message.GetPodIp() &&
 		f.isPod == message.GetIsPod() && maps.Equal(f.labels, message.GetLabels())
@@ -101,7 +107,9 @@ func trimLabels(labels map[string]string, limit int) (kept map[string]string, le
 // buildResource lays out the resource on its own, because it outlives batches.
 func (a *Agent) buildResource(f *facts) *Resource {
 	var slab pdataslab.Slab
-	slab.Open(9 + len(f.labels))
+	size := 9 + len(f.labels)
+	slab.Fit(size)
+	slab.Open(size)
 	id := slab.String(a.id)
 	slab.Put("service.name", slab.String(nginxsemconv.ServiceName))
 	slab.Put("service.instance.id", id)

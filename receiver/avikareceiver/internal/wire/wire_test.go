@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -204,5 +205,36 @@ func BenchmarkLogEntry(b *testing.B) {
 		if message.Unmarshal(whole) != nil || entry.Unmarshal(message.Payload) != nil {
 			b.Fatal("malformed")
 		}
+	}
+}
+
+func TestHeartbeatDigest(t *testing.T) {
+	digest := func(m *agentv1.Heartbeat) uint64 {
+		b, err := proto.Marshal(m)
+		require.NoError(t, err)
+		d, ok := HeartbeatDigest(b)
+		require.True(t, ok)
+		return d
+	}
+	beat := func(change func(*agentv1.Heartbeat)) uint64 {
+		m := &agentv1.Heartbeat{Hostname: "h", Version: "1", Uptime: 1, PodIp: "10.0.0.1", Labels: map[string]string{"a": "1", "b": "2", "c": "3", "d": "4"}}
+		change(m)
+		return digest(m)
+	}
+	want := beat(func(*agentv1.Heartbeat) {})
+	for i := range 50 { // maps are encoded in another order each time
+		require.Equal(t, want, beat(func(m *agentv1.Heartbeat) { m.Uptime = float64(i) }))
+	}
+	for name, change := range map[string]func(*agentv1.Heartbeat){
+		"host": func(m *agentv1.Heartbeat) { m.Hostname = "i" }, "version": func(m *agentv1.Heartbeat) { m.Version = "" },
+		"swapped": func(m *agentv1.Heartbeat) { m.Hostname, m.Version = "1", "h" }, "pod": func(m *agentv1.Heartbeat) { m.IsPod = true },
+		"label": func(m *agentv1.Heartbeat) { m.Labels["a"] = "2" }, "fewer": func(m *agentv1.Heartbeat) { delete(m.Labels, "a") },
+		"none": func(m *agentv1.Heartbeat) { m.Labels = nil },
+	} {
+		require.NotEqual(t, want, beat(change), name)
+	}
+	for _, b := range [][]byte{{0xff}, {0x0a, 5, 'x'}, {0x07}} {
+		_, ok := HeartbeatDigest(b)
+		require.False(t, ok)
 	}
 }

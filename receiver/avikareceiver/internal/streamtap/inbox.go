@@ -1,0 +1,131 @@
+package streamtap
+
+import (
+	"errors"
+	"sync"
+)
+
+// Sink takes the messages of a stream, one after the other.
+type Sink interface {
+	// Take takes a message, which is only valid until it returns. Without wait it must not block, and reports false when it cannot
+	// take the message now; it is then offered again, with wait. After an error nothing is offered any more.
+	Take(message []byte, wait bool) (taken bool, err error)
+	// End says that there are no more messages: err is what Take or the framing failed with, and nil at the stream's end.
+	End(err error)
+}
+
+// Errors with which a stream ends.
+var (
+	ErrTooLarge   = errors.New("message larger than the limit")
+	ErrCompressed = errors.New("compressed message in a stream without compression")
+	ErrTruncated  = errors.New("stream ended within a message")
+)
+
+// inbox hands messages on. At any time at most one goroutine does so: the connection's reader while the sink keeps up, and another one
+// while it does not, so that pings are still answered. What it cannot take is held, encoded; flow control bounds it.
+type inbox struct {
+	assembler   assembler
+	acknowledge func(n int)
+
+	mu    sync.Mutex
+	sink  Sink
+	spawn func(func())
+	held  []byte
+	// busy says that a goroutine hands messages on, ended that no more data are accepted, over that the sink knows.
+	busy, ended, over bool
+}
+
+// attach sets the sink. spawn starts a goroutine.
+func (b *inbox) attach(sink Sink, spawn func(func())) {
+	b.mu.Lock()
+	b.sink, b.spawn = sink, spawn
+	b.settle()
+}
+
+// add takes data of the stream on the reader's goroutine. It reports whether they had to be held, and how many bytes
+// are, with what was held before.
+func (b *inbox) add(p []byte) (holding int) {
+	b.mu.Lock()
+	if b.ended {
+		b.mu.Unlock()
+		return 0
+	}
+	if b.sink == nil || b.busy {
+		b.held = append(b.held, p...)
+		holding = len(b.held)
+		b.mu.Unlock()
+		return holding
+	}
+	b.busy = true
+	b.mu.Unlock()
+	n, err := b.assembler.feed(p, b.sink, false)
+	b.acknowledge(n)
+	b.mu.Lock()
+	b.busy = false
+	if err != nil {
+		b.fail(err)
+		return 0
+	}
+	b.held = append(b.held, p[n:]...)
+	holding = len(b.held)
+	b.settle()
+	return holding
+}
+
+// end says that no more data come.
+func (b *inbox) end() {
+	b.mu.Lock()
+	b.ended = true
+	b.settle()
+}
+
+// settle starts a goroutine for what is held, or tells the sink of the end. It unlocks.
+func (b *inbox) settle() {
+	waiting := len(b.held) > 0 || b.assembler.complete
+	switch {
+	case b.sink == nil || b.busy || b.over:
+	case waiting:
+		b.busy = true
+		b.spawn(b.drain)
+	case b.ended:
+		b.over = true
+		b.mu.Unlock()
+		b.sink.End(b.assembler.rest())
+		return
+	}
+	b.mu.Unlock()
+}
+
+// fail ends the stream. It unlocks.
+func (b *inbox) fail(err error) {
+	b.ended, b.held = true, nil
+	known := b.over
+	b.over = true
+	b.mu.Unlock()
+	if !known {
+		b.sink.End(err)
+	}
+}
+
+// drain hands on what is held, waiting for the sink, until nothing is.
+func (b *inbox) drain() {
+	for {
+		b.mu.Lock()
+		p := b.held
+		b.held = nil
+		if len(p) == 0 && !b.assembler.complete {
+			b.busy = false
+			b.settle()
+			return
+		}
+		b.mu.Unlock()
+		n, err := b.assembler.feed(p, b.sink, true)
+		b.acknowledge(n)
+		if err != nil {
+			b.mu.Lock()
+			b.busy = false
+			b.fail(err)
+			return
+		}
+	}
+}

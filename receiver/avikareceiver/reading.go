@@ -1,0 +1,126 @@
+package avikareceiver
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/streamtap"
+)
+
+// A stream's messages come from the tap on its connection, or, if it has none, through gRPC.
+
+// startReading makes messages come in. The returned function ends that.
+func (s *stream) startReading() (stop func()) {
+	ctx := s.connection.Context()
+	tapped, ok := ctx.Value(tapKey{}).(*streamtap.Conn)
+	if !ok {
+		s.receiver.work.Go(s.read)
+		return func() {}
+	}
+	s.gone = ctx.Done()
+	tapped.Attach(s, s.receiver.work.Go)
+	return tapped.Detach
+}
+
+// read takes in messages through gRPC until the stream ends.
+func (s *stream) read() {
+	var f frame
+	for {
+		if err := s.connection.RecvMsg(&f); err != nil {
+			s.End(s.receiver.readError(err))
+			return
+		}
+		_, err := s.Take(f.bytes(), true)
+		f.free()
+		if err != nil {
+			s.End(err)
+			return
+		}
+	}
+}
+
+// End leaves what was read to the outlet, when there are no more messages.
+func (s *stream) End(err error) {
+	s.outlet.close()
+	if s.session != nil {
+		s.session.Close()
+	}
+	s.done <- s.receiver.tapError(err)
+}
+
+// left ends the stream of an agent that has left. What it has sent and the pipeline has not taken yet is delivered nevertheless.
+func (s *stream) left(session agentsession.Session) error {
+	if session != nil {
+		session.Close()
+	}
+	return status.FromContextError(s.connection.Context().Err()).Err()
+}
+
+// readError counts streams that break gRPC's rules. One that an agent ends, or the network, is nobody's fault.
+func (r *avikaReceiver) readError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	switch status.Code(err) {
+	case codes.Canceled, codes.Unavailable, codes.DeadlineExceeded:
+	case codes.ResourceExhausted:
+		r.tooLarge()
+	default:
+		r.telemetry.refusedStream(refusedProtocol)
+	}
+	return err
+}
+
+// tapError is readError for what the tap finds.
+func (r *avikaReceiver) tapError(err error) error {
+	switch {
+	case errors.Is(err, streamtap.ErrTooLarge):
+		r.tooLarge()
+		return status.Errorf(codes.ResourceExhausted, "a message is larger than %d MiB, see max_recv_msg_size_mib", r.maxMessage()>>20)
+	case errors.Is(err, streamtap.ErrCompressed), errors.Is(err, streamtap.ErrTruncated):
+		return r.refuse(refusedProtocol, codes.Internal, err.Error())
+	default:
+		return err
+	}
+}
+
+func (r *avikaReceiver) tooLarge() {
+	r.telemetry.limit("max_recv_msg_size_mib", "Closed a stream whose message is larger than max_recv_msg_size_mib")
+	r.telemetry.refusedStream(refusedSize)
+}
+
+// maxMessage is the size of the largest message, gRPC's default where nothing is configured.
+func (r *avikaReceiver) maxMessage() int {
+	if r.config.MaxRecvMsgSizeMiB > 0 {
+		return r.config.MaxRecvMsgSizeMiB << 20
+	}
+	return 4 << 20
+}
+
+type tapKey struct{}
+
+// findTap puts the tap of a call into its context. gRPC calls it on the goroutine that reads the connection, as soon as it has read
+// the call's headers.
+func (r *avikaReceiver) findTap(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ctx, nil
+	}
+	if c := r.tapped.find(p.Addr); c != nil && c.Claim() {
+		ctx = context.WithValue(ctx, tapKey{}, c)
+	}
+	return ctx, nil
+}
+
+// tapOptions make gRPC read through taps, which have buffers of their own.
+func (r *avikaReceiver) tapOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.ReadBufferSize(0), grpc.InTapHandle(r.findTap)}
+}

@@ -22,7 +22,7 @@ var colors = map[int]string{1: "#1a7f37", 2: "#0969da", 4: "#8250df"}
 func ScaleSVG(points []Point) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`+"\n", picture, height)
-	fmt.Fprintln(&b, `<!-- written by: bench scale --plot -->`)
+	fmt.Fprintln(&b, "<!-- written by make bench-scale -->")
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", picture, height)
 	rows := chart{x: left, title: "rows per gateway CPU-second", low: 1e3, high: 1e6}
 	memory := chart{x: left + chartWidth + 110, title: "peak memory of a replica, MiB", low: 32, high: 32768}

@@ -68,16 +68,21 @@ func Machine() (busy, stolen time.Duration) {
 	return ticks(1, 2, 3, 6, 7), ticks(8)
 }
 
-// PeakRSS is the most memory, in bytes, that was resident in a process at once.
-func PeakRSS(pid int) (int64, error) {
+// PeakRSS is the most memory, in bytes, that was resident in a process at once: its own and mapped files.
+func PeakRSS(pid int) (int64, error) { return status(pid, "VmHWM:") }
+
+// Anonymous is the resident memory of a process, in bytes, without mapped files: its program, and queues on disk.
+func Anonymous(pid int) (int64, error) { return status(pid, "RssAnon:") }
+
+func status(pid int, name string) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	_, rest, _ := strings.Cut(string(b), name)
 	fields := strings.Fields(rest)
 	if len(fields) == 0 {
-		return 0, fmt.Errorf("process %d: no VmHWM", pid)
+		return 0, fmt.Errorf("process %d: no %s", pid, name)
 	}
 	kb, err := strconv.ParseInt(fields[0], 10, 64)
 	return kb << 10, err

@@ -25,7 +25,7 @@ type Result struct {
 
 	Rows    count.Rows    `json:"rows"`
 	Spans   *count.Spans  `json:"spans,omitempty"`
-	Samples uint64        `json:"samples"` // of nginx_metrics
+	Samples Samples       `json:"samples"`
 	Ages    *count.Ages   `json:"age_seconds,omitempty"`
 	Inserts count.Inserts `json:"inserts"`
 
@@ -41,6 +41,12 @@ type Result struct {
 	Series []Sample `json:"series"`
 }
 
+// Samples are the metrics of agents, each a row of nginx_metrics.
+type Samples struct {
+	Sent   uint64 `json:"sent"`
+	Stored uint64 `json:"stored"`
+}
+
 // Process is what one process used from the first row until everything was stored; ClickHouse some seconds longer, so
 // that merges count.
 type Process struct {
@@ -50,6 +56,7 @@ type Process struct {
 	RowsPerCPU   float64 `json:"rows_per_cpu_second"`
 	MicrosPerRow float64 `json:"micros_per_row"`
 	PeakRSS      int64   `json:"peak_rss_bytes"`
+	PeakAnon     int64   `json:"peak_anonymous_bytes,omitempty"` // without mapped files, highest sample
 }
 
 // Range of a value over the samples.
@@ -72,7 +79,8 @@ type Sample struct {
 	Stored  uint64             `json:"stored"`
 	Parts   uint64             `json:"parts"`
 	RSS     map[string]int64   `json:"rss"`
-	CPU     map[string]float64 `json:"cpu"` // seconds so far
+	Anon    map[string]int64   `json:"anon"` // without mapped files; of gateways
+	CPU     map[string]float64 `json:"cpu"`  // seconds so far
 	// Routines of a gateway are read less often, for that costs the gateway something; 0 between.
 	Routines map[string]uint64 `json:"routines,omitempty"`
 }

@@ -16,8 +16,8 @@ func (r *Result) WriteText(w io.Writer) {
 	if r.Spans != nil {
 		fmt.Fprintf(w, "  spans     stored %d  doubled %d  of requests %d\n", r.Spans.Stored, r.Spans.Stored-r.Spans.Unique, r.Spans.Servers)
 	}
-	if r.Samples > 0 {
-		fmt.Fprintf(w, "  samples   %d rows of nginx_metrics\n", r.Samples)
+	if r.Samples.Sent > 0 {
+		fmt.Fprintf(w, "  samples   sent %d  stored %d\n", r.Samples.Sent, r.Samples.Stored)
 	}
 	if r.Ages != nil {
 		fmt.Fprintf(w, "  age       p50 %.3f s  p90 %.3f s  p99 %.3f s  max %.3f s  (%d rows)\n",
@@ -28,8 +28,12 @@ func (r *Result) WriteText(w io.Writer) {
 			i.Count, i.RowsP50, i.RowsAvg, i.RowsMax, i.MsP50, i.MsP99, i.Merges, r.Parts.Max, r.Parts.End)
 	}
 	for _, p := range r.Processes {
-		fmt.Fprintf(w, "  %-12s CPU %7.2f s = %.2f core  %9.0f rows/CPU-s  %6.2f µs/row  peak RSS %5.0f MiB\n",
+		fmt.Fprintf(w, "  %-12s CPU %7.2f s = %.2f core  %9.0f rows/CPU-s  %6.2f µs/row  peak RSS %5.0f MiB",
 			p.Name, p.CPUSeconds, p.Cores, p.RowsPerCPU, p.MicrosPerRow, float64(p.PeakRSS)/(1<<20))
+		if p.PeakAnon > 0 {
+			fmt.Fprintf(w, ", of which %.0f not mapped files", float64(p.PeakAnon)/(1<<20))
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "  machine   other programs %.2f core, stolen by the host %.2f core\n", r.Others, r.Stolen)
 	for _, g := range r.Growth {

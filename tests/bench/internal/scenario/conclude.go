@@ -71,7 +71,8 @@ func (r *run) others(ctx context.Context) (err error) {
 		}
 		r.result.Spans = &spans
 	}
-	r.result.Samples, err = count.HowMany(ctx, r.stack.ClickHouse.Conn, r.stack.Database+".nginx_metrics")
+	r.result.Samples.Sent = r.sent.Metrics
+	r.result.Samples.Stored, err = count.HowMany(ctx, r.stack.ClickHouse.Conn, r.stack.Database+".nginx_metrics")
 	return err
 }
 
@@ -88,7 +89,11 @@ func (r *run) processes() {
 }
 
 func (r *run) process(name string, cpu time.Duration, peak int64) report.Process {
-	return report.Process{Name: name, CPUSeconds: cpu.Seconds(), Cores: cpu.Seconds() / max(r.result.SendSeconds, 1e-3), PeakRSS: peak}
+	p := report.Process{Name: name, CPUSeconds: cpu.Seconds(), Cores: cpu.Seconds() / max(r.result.SendSeconds, 1e-3), PeakRSS: peak}
+	for _, s := range r.result.Series {
+		p.PeakAnon = max(p.PeakAnon, s.Anon[name])
+	}
+	return p
 }
 
 func (r *run) perRow() {

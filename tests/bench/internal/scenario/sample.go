@@ -57,11 +57,16 @@ func (s *sampler) end() []report.Sample {
 
 // look is one sample. What cannot be read, because a fault has just ended it, is left out.
 func (s *sampler) look(ctx context.Context) {
-	sample := report.Sample{Seconds: time.Since(s.began).Seconds(), RSS: map[string]int64{}, CPU: map[string]float64{}}
+	sample := report.Sample{Seconds: time.Since(s.began).Seconds(), RSS: map[string]int64{}, CPU: map[string]float64{}, Anon: map[string]int64{}}
 	sample.Stored, sample.Parts = s.stored(ctx)
 	for _, p := range s.processes {
 		if u, err := proc.Read(p.PID()); err == nil {
 			sample.RSS[p.Name], sample.CPU[p.Name] = u.RSS, (u.CPU - s.zero[p.Name]).Seconds()
+		}
+	}
+	for _, c := range s.stack.Collectors {
+		if n, err := proc.Anonymous(c.PID()); err == nil {
+			sample.Anon[c.Name] = n
 		}
 	}
 	if len(s.samples)%int(routinesEvery/time.Second) == 0 {

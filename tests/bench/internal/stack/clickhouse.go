@@ -51,13 +51,18 @@ type ClickHouse struct {
 }
 
 // StartClickHouse runs a server with data, configuration and log in dir.
-func StartClickHouse(ctx context.Context, dir string) (*ClickHouse, error) {
+func StartClickHouse(ctx context.Context, root, dir string) (*ClickHouse, error) {
 	config := filepath.Join(dir, "clickhouse.xml")
 	if err := os.WriteFile(config, fmt.Appendf(nil, serverConfig, config, config), 0o600); err != nil {
 		return nil, fmt.Errorf("write ClickHouse's configuration: %w", err)
 	}
+	launcher, err := built(root, "bin/localstack", "make build")
+	if err != nil {
+		return nil, err
+	}
 	server, err := localstack.StartClickHouse(ctx, localstack.ClickHouseOptions{
 		Dir: filepath.Join(dir, "clickhouse"), ConfigFile: config, LogFile: filepath.Join(dir, "clickhouse.log"),
+		Launcher: []string{launcher, "clickhouse"},
 	})
 	if err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func (s *Stack) Watch(ctx context.Context, t count.Table) error {
 }
 
 func (s *Stack) startClickHouse(ctx context.Context, opts *Options) (err error) {
-	if s.ClickHouse, err = StartClickHouse(ctx, opts.Dir); err != nil {
+	if s.ClickHouse, err = StartClickHouse(ctx, opts.Root, opts.Dir); err != nil {
 		return err
 	}
 	s.stops = append(s.stops, s.ClickHouse.Stop)

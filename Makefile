@@ -84,8 +84,9 @@ bench-faults: build bin/bench node_modules ## Five minutes of random faults unde
 	bin/bench faults $(ARGS)
 
 .PHONY: generate
-generate: ## Regenerate what mdatagen and protoc-gen-go write
+generate: ## Regenerate what mdatagen, protoc-gen-go and the dashboards' generator write
 	cd internal/tools && go run ./protogen -I ../../proto -out ../../proto/agentv1 agent.proto
+	cd internal/tools && go run ./dashboards
 	go generate ./...
 
 .PHONY: fmt
@@ -102,7 +103,7 @@ lint: ## Format, vet and staticcheck
 
 .PHONY: check-generated
 check-generated: generate ## Fail when regenerating changes a committed file
-	@git diff --exit-code --stat -- '*.pb.go' '*generated_*' '*/documentation.md' '*/metadata/*' || \
+	@git diff --exit-code --stat -- '*.pb.go' '*generated_*' '*/documentation.md' '*/metadata/*' deploy/grafana/dashboards || \
 		{ echo "generated files are stale: commit what make generate wrote"; exit 1; }
 
 .PHONY: validate

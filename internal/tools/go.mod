@@ -14,6 +14,7 @@ tool (
 
 require (
 	github.com/bufbuild/protocompile v0.14.1
+	github.com/grafana/grafana-foundation-sdk/go v0.0.18
 	google.golang.org/protobuf v1.36.12
 )
 

@@ -218,6 +218,7 @@ func TestPendingBytesBoundAllStreams(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); g.sendAll(10, 2000) }()
 	eventually(t, func() bool { return g.counted("otelcol_receiver_avika_limits_reached", "limit", "pending_bytes") >= 5 })
+	require.Equal(t, 1, g.log.FilterMessageSnippet("limits::pending_bytes").Len(), "logged once")
 	require.LessOrEqual(t, g.receiver.pending.inUse(), int64(64<<10))
 	require.LessOrEqual(t, g.counted("otelcol_receiver_avika_pending"), int64(64<<10))
 	close(release)

@@ -2,6 +2,7 @@ package avikareceiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -166,17 +167,25 @@ func TestCommandsAreSent(t *testing.T) {
 }
 
 func TestRegistryRefusesAnAgent(t *testing.T) {
-	for reason, code := range map[error]codes.Code{
-		fmt.Errorf("wrapped: %w", agentsession.ErrRevoked): codes.PermissionDenied, agentsession.ErrApprovalRequired: codes.FailedPrecondition,
-		fmt.Errorf("other"): codes.Unavailable,
+	for _, test := range []struct {
+		err          error
+		code         codes.Code
+		reason, says string
+	}{
+		{fmt.Errorf("wrapped: %w", agentsession.ErrRevoked), codes.PermissionDenied, refusedRevoked, "this agent has been revoked in the registry"},
+		{agentsession.ErrApprovalRequired, codes.FailedPrecondition, refusedApproval, "this agent waits for approval in the registry"},
+		{errors.New("no room"), codes.Unavailable, refusedRegistry, "no room"},
 	} {
 		g, registry := startWithRegistry(t)
-		registry.refuse = reason
+		registry.refuse = test.err
 		g.start()
 		stream := g.dial()
 		require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{Status: 200})))
-		require.Equal(t, code, status.Code(endOf(stream)))
+		err := endOf(stream)
+		require.Equal(t, test.code, status.Code(err))
+		require.ErrorContains(t, err, test.says, "an operator reads it in the agent's log")
 		require.Zero(t, g.logs.LogRecordCount())
+		require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", test.reason))
 	}
 }
 

@@ -2,6 +2,8 @@ package avikareceiver
 
 import (
 	"context"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -95,6 +98,49 @@ func TestPSKOnTheStream(t *testing.T) {
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 2 })
 }
 
+// A stream may begin with log entries: what the agent has kept while it was away comes before its first heartbeat.
+func TestLogEntriesBeforeAnyHeartbeat(t *testing.T) {
+	g, registry := startWithRegistry(t)
+	g.start()
+	stream := g.dial()
+	require.NoError(t, stream.Send(numbered(0, 0)))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
+	require.NoError(t, stream.Send(withID("web-0", heartbeatMessage(&agentv1.Heartbeat{Hostname: "h", Version: "1.27.0"}))))
+	require.NoError(t, stream.Send(numbered(0, 1)))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 2 })
+	eventually(t, func() bool { return len(registry.session(t, 0).seen()) == 1 })
+	before := g.logs.AllLogs()[0].ResourceLogs().At(0).Resource().Attributes().AsRaw()
+	require.Equal(t, map[string]any{"service.name": "nginx", "service.instance.id": "web-0", "avika.agent.id": "web-0"}, before)
+	after := g.logs.AllLogs()[1].ResourceLogs().At(0).Resource().Attributes().AsRaw()
+	require.Equal(t, "1.27.0", after["service.version"])
+}
+
+// A signature that somebody has overheard is of no use elsewhere.
+func TestReplayedSignatureOnTheStream(t *testing.T) {
+	g := startRig(t, func(c *Config) { c.PSK.Keys = testKey; c.NetAddr.Endpoint = "0.0.0.0:0" })
+	pairs := signedMetadata(testKey, testAgent, "web-01", time.Now())
+	first := g.dialSigned(pairs)
+	require.NoError(t, first.Send(logMessage(&agentv1.LogEntry{Status: 200})))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
+
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	target := net.JoinHostPort("127.0.0.1", strconv.Itoa(g.receiver.address.(*net.TCPAddr).Port))
+	connection, err := grpc.NewClient("passthrough:///"+target, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}))
+	require.NoError(t, err)
+	defer connection.Close()
+	thief, err := agentv1.NewCommanderClient(connection).Connect(metadata.AppendToOutgoingContext(t.Context(), pairs...))
+	require.NoError(t, err)
+	err = endOf(thief)
+	require.Equal(t, codes.Unauthenticated, status.Code(err))
+	require.ErrorContains(t, err, "used before, from another address")
+	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedReplay))
+	require.NoError(t, first.Send(logMessage(&agentv1.LogEntry{Status: 200})))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 2 })
+}
+
 func TestTwoStreamsWithTheSameID(t *testing.T) {
 	g, registry := startWithRegistry(t)
 	g.start()
@@ -144,6 +190,8 @@ func TestSilentStreamsAreClosed(t *testing.T) {
 		}
 	}
 	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedIdle))
+	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_limits_reached", "limit", "idle_timeout"))
+	require.Equal(t, 1, g.log.FilterMessageSnippet("limits::idle_timeout").Len())
 	require.Equal(t, 1, g.receiver.streams.len())
 }
 

@@ -162,6 +162,37 @@ func TestSample(t *testing.T) {
 	require.Zero(t, counts)
 }
 
+func TestUnitsAndKindsOfMetrics(t *testing.T) {
+	agent := NewAgent(&allSettings, "a")
+	samples := Samples{Settings: &allSettings}
+	samples.Add(agent, fullSample(), testQueued, testReceived)
+	later := fullSample()
+	later.TotalRequests += 10
+	samples.Add(agent, later, testQueued+1, testReceived)
+	metrics, _ := samples.Take()
+	resource := metrics.ResourceMetrics().At(0)
+	require.Equal(t, schema, resource.SchemaUrl())
+	require.Equal(t, "a", resource.Resource().Attributes().AsRaw()["service.instance.id"])
+	found := map[string]string{}
+	for _, scope := range resource.ScopeMetrics().All() {
+		require.Equal(t, schema, scope.SchemaUrl())
+		for _, metric := range scope.Metrics().All() {
+			kind := metric.Type().String()
+			if metric.Type() == pmetric.MetricTypeSum && metric.Sum().IsMonotonic() {
+				kind = "Counter"
+			}
+			found[metric.Name()] = kind + " " + metric.Unit()
+		}
+	}
+	require.Equal(t, map[string]string{
+		"nginx.requests": "Counter requests", "nginx.connections_accepted": "Counter connections", "nginx.connections_handled": "Counter connections",
+		"nginx.connections_current": "Sum connections", "nginx.http.response.status": "Counter responses", "nginx.http.request.io": "Counter By",
+		"nginx.request.rate": "Gauge {request}/s", "http.server.request.duration": "Histogram s", "system.cpu.utilization": "Gauge 1",
+		"system.memory.usage": "Sum By", "system.memory.limit": "Sum By", "system.memory.utilization": "Gauge 1", "system.network.io": "Counter By",
+		"avika.system.network.rate": "Gauge By/s",
+	}, found)
+}
+
 func TestOneScopePerSample(t *testing.T) {
 	agent := NewAgent(&allSettings, "a")
 	samples := Samples{Settings: &allSettings}

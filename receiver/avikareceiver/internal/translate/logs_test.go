@@ -93,10 +93,32 @@ func TestScopeAndSchema(t *testing.T) {
 	logs, traces, _ := translateWith(&allSettings, encoded(t, &agentv1.LogEntry{Content: jsonLine}))
 	require.True(t, logs.IsReadOnly())
 	resource := logs.ResourceLogs().At(0)
-	require.Equal(t, nginxsemconv.SchemaURL, resource.SchemaUrl())
+	require.Equal(t, schema, resource.SchemaUrl())
+	require.Equal(t, schema, resource.ScopeLogs().At(0).SchemaUrl())
 	require.Equal(t, nginxsemconv.ScopeName, resource.ScopeLogs().At(0).Scope().Name())
 	require.Equal(t, "1.2.3", resource.ScopeLogs().At(0).Scope().Version())
+	require.True(t, traces.IsReadOnly())
+	require.Equal(t, schema, traces.ResourceSpans().At(0).SchemaUrl())
+	require.Equal(t, schema, traces.ResourceSpans().At(0).ScopeSpans().At(0).SchemaUrl())
 	require.Equal(t, nginxsemconv.ScopeName, traces.ResourceSpans().At(0).ScopeSpans().At(0).Scope().Name())
+	require.Equal(t, resource.Resource().Attributes().AsRaw(), traces.ResourceSpans().At(0).Resource().Attributes().AsRaw())
+}
+
+// The mapping names the version.
+const schema = "https://opentelemetry.io/schemas/1.40.0"
+
+func TestMillisecondsComeFromTheLine(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"msec":"1767323045.678","status":200}`:                     "2026-01-02T03:04:05.678Z",
+		`{"msec":1767323045.678,"status":200}`:                       "2026-01-02T03:04:05.678Z",
+		`{"ts":"2026-01-02T04:04:05.678+01:00","status":200}`:        "2026-01-02T03:04:05.678Z",
+		`{"ts":"2026-01-02T03:04:05Z","msec":"1767323045.678"}`:      "2026-01-02T03:04:05.678Z",
+		`{"ts":"2026-01-02T03:04:09Z","status":200}`:                 "2026-01-02T03:04:05Z",
+		`{"msec":"-1.5","ts":"2026-13-40T03:04:05.1Z","status":200}`: "2026-01-02T03:04:05Z",
+	} {
+		record := one(t, &agentv1.LogEntry{Timestamp: testQueued, LogType: "access", Content: line, RequestMethod: "GET", Status: 200})
+		require.Equal(t, want, record.Timestamp().AsTime().Format(time.RFC3339Nano), line)
+	}
 }
 
 // Without content, or with content that says no more, the agent's fields are enough.

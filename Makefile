@@ -83,6 +83,11 @@ bench-scale: build bin/bench node_modules ## The gateway from 10 to 10,000 agent
 bench-faults: build bin/bench node_modules ## Five minutes of random faults under load: every row counted
 	bin/bench faults $(ARGS)
 
+.PHONY: bench-once
+bench-once: build ## The receiver's benchmarks once each, so that none of them rots
+	go test -run '^$$' -bench . -benchtime 1x ./receiver/...
+	cd tests && AVIKA_BENCH_SECONDS=1 go test -run '^$$' -bench . -benchtime 1x ./receiver
+
 .PHONY: generate
 generate: ## Regenerate what mdatagen, protoc-gen-go and the dashboards' generator write
 	cd internal/tools && go run ./protogen -I ../../proto -out ../../proto/agentv1 agent.proto

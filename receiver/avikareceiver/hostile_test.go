@@ -258,7 +258,7 @@ func FuzzStream(f *testing.F) {
 	r.translation.Logs, r.translation.Metrics, r.translation.Labels = true, true, 64
 	f.Cleanup(func() { require.NoError(f, r.shutdown(context.Background())) })
 	f.Fuzz(func(_ *testing.T, message []byte) {
-		s := &stream{receiver: r}
+		s := &stream{receiver: r, counts: r.telemetry.counts(0)}
 		s.outlet = newOutlet(r, context.Background(), &s.paused)
 		_, _ = s.Take(message, true)
 		if s.outlet.timer != nil {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -19,16 +18,13 @@ import (
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
-// load is what a simulated fleet sends. It runs in a process of its own, so that the CPU time of the benchmark's process
-// is the receiver's.
+// load is what simulated agents send, as fast as it goes. It runs in a process of its own, so that the CPU time of the benchmark's
+// process is the receiver's.
 type load struct {
 	Address string
 	Streams int
-	// Messages is the number for each stream, Rate how many a second; 0 is as fast as it goes.
-	Messages, Rate int
-	Heartbeats     bool
-	// Hold keeps the streams open without messages until standard input closes.
-	Hold bool
+	// Messages is the number for each stream.
+	Messages int
 }
 
 const loadVariable = "AVIKA_RECEIVER_TEST_LOAD"
@@ -60,15 +56,10 @@ func (l load) start(b testing.TB) (wait func()) {
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), loadVariable+"="+string(encoded))
 	command.Stderr = os.Stderr
-	stdin, err := command.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
 	if err := command.Start(); err != nil {
 		b.Fatal(err)
 	}
 	return func() {
-		_ = stdin.Close()
 		if err := command.Wait(); err != nil {
 			b.Fatal(err)
 		}
@@ -112,14 +103,10 @@ func (l load) stream(i int) error {
 		return err
 	}
 	messages := encodedEntries(i)
-	if l.Heartbeats {
-		messages = encodedHeartbeats(i)
-	}
-	if err := l.send(stream, messages, i); err != nil {
-		return err
-	}
-	if l.Hold {
-		_, _ = io.Copy(io.Discard, os.Stdin)
+	for n := range l.Messages {
+		if err := stream.SendMsg(messages[n%len(messages)]); err != nil {
+			return fmt.Errorf("stream %d, message %d: %w", i, n, err)
+		}
 	}
 	if err := stream.CloseSend(); err != nil {
 		return err
@@ -127,22 +114,6 @@ func (l load) stream(i int) error {
 	var ignored []byte
 	if err := stream.RecvMsg(&ignored); err != io.EOF {
 		return err
-	}
-	return nil
-}
-
-func (l load) send(stream grpc.ClientStream, messages [][]byte, i int) error {
-	begin := time.Now()
-	if l.Rate > 0 { // spread streams over the interval
-		begin = begin.Add(time.Duration(i) * time.Second / time.Duration(l.Rate) / time.Duration(l.Streams))
-	}
-	for n := range l.Messages {
-		if l.Rate > 0 && n%max(l.Rate/100, 1) == 0 {
-			time.Sleep(time.Until(begin.Add(time.Duration(n) * time.Second / time.Duration(l.Rate))))
-		}
-		if err := stream.SendMsg(messages[n%len(messages)]); err != nil {
-			return fmt.Errorf("stream %d, message %d: %w", i, n, err)
-		}
 	}
 	return nil
 }
@@ -171,19 +142,6 @@ func benchEntry(i int) *agentv1.LogEntry {
 		i%60, i, entry.RequestId, entry.RemoteAddr, entry.XForwardedFor, entry.RequestUri, entry.BodyBytesSent, entry.BodyBytesSent+200,
 		entry.UpstreamAddr, entry.Referer, entry.UserAgent)
 	return entry
-}
-
-func encodedHeartbeats(stream int) [][]byte {
-	id := fmt.Sprintf("web-%05d-10-0-%d-%d", stream, stream/250, stream%250)
-	list := make([][]byte, 4)
-	for i := range list {
-		list[i] = mustMarshal(&agentv1.AgentMessage{AgentId: id, Timestamp: 1767225600 + int64(i), Payload: &agentv1.AgentMessage_Heartbeat{Heartbeat: &agentv1.Heartbeat{
-			Hostname: fmt.Sprintf("web-%05d", stream), Version: "1.27.0", Uptime: float64(i), AgentVersion: "1.110.0",
-			Instances: []*agentv1.NginxInstance{{Pid: "1", Version: "1.27.0", ConfPath: "/etc/nginx/nginx.conf", Status: "RUNNING"}},
-			Labels:    map[string]string{"project": "shop", "environment": "production", "zone": "a"}, MgmtAddress: "10.0.0.1:5025",
-		}}})
-	}
-	return list
 }
 
 func mustMarshal(m proto.Message) []byte {

@@ -48,7 +48,7 @@ func (s *stream) Take(encoded []byte, wait bool) (taken bool, err error) {
 	case answer == refused:
 		return false, status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
 	}
-	s.receiver.telemetry.message(s.message.Kind)
+	s.counts.kinds[s.message.Kind].Add(1)
 	return true, nil
 }
 

@@ -34,7 +34,7 @@ type pending struct {
 	segments []translate.Segment
 	samples  translate.Samples
 	// room is where encoded entries go; expected is the size of the batch before.
-	room     []byte
+	room     translate.Room
 	expected int
 	// bytes is the size as received, reserved what is taken of the receiver's budget.
 	bytes    int
@@ -263,23 +263,15 @@ func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
 	p.entries = append(p.entries, entry)
 }
 
-// roomBytes is what is allocated for entries at a time, when there are many: less than what the allocator calls large.
-const roomBytes = 16<<10 - 8
-
 // keep copies an entry into memory that lives as long as the data that are made of it. A batch that is as small as the one before
 // gets no more than it needs.
 func (p *pending) keep(encoded []byte) []byte {
-	if cap(p.room)-len(p.room) < len(encoded) {
-		p.room = make([]byte, 0, max(len(encoded), min(max(p.bytes, p.expected), roomBytes)))
-	}
-	from := len(p.room)
-	p.room = append(p.room, encoded...)
-	return p.room[from:len(p.room):len(p.room)]
+	return p.room.Keep(encoded, max(p.bytes, p.expected))
 }
 
 // release gives the list of entries back.
 func (p *pending) release() {
-	p.room = nil
+	p.room = translate.Room{}
 	if p.entries != nil {
 		clear(p.entries)
 		list := p.entries[:0]

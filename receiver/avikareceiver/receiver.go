@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -37,6 +38,7 @@ type avikaReceiver struct {
 	registry    agentsession.Registry
 	pending     *budget
 	streams     streamSet
+	opened      atomic.Uint32 // streams so far
 	waiting     connections
 	tapped      tappedConnections
 

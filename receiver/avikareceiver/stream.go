@@ -23,6 +23,7 @@ type stream struct {
 	connection agentv1.Commander_ConnectServer
 	identity   identity
 	outlet     *outlet
+	counts     *messageCounts
 
 	// id is the agent's id as it was last sent, agentID its canonical form.
 	id      []byte
@@ -117,6 +118,7 @@ func (r *avikaReceiver) connect(connection agentv1.Commander_ConnectServer) erro
 		receiver:   r,
 		connection: connection,
 		identity:   identityFrom(ctx),
+		counts:     r.telemetry.counts(r.opened.Add(1)),
 		opened:     make(chan agentsession.Session, 1),
 		idle:       make(chan struct{}),
 		done:       make(chan error, 1),

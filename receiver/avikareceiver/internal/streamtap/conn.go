@@ -68,6 +68,8 @@ type Conn struct {
 
 	inbox    inbox
 	outgoing outgoing
+	// ofStream and ofConnection are bytes of the windows that were taken since the last read.
+	ofStream, ofConnection int
 }
 
 const (
@@ -144,6 +146,16 @@ func (c *Conn) forward(p []byte) int {
 // advance takes what is the tapped stream's off the buffer. It reports whether what comes then is gRPC's; otherwise more has to
 // be read, or the connection has failed.
 func (c *Conn) advance() bool {
+	ready := c.advanceFrames()
+	if c.ofConnection > 0 || c.ofStream > 0 {
+		c.outgoing.take(&c.outgoing.connection, c.ofConnection)
+		c.acknowledge(c.ofStream)
+		c.ofConnection, c.ofStream = 0, 0
+	}
+	return ready
+}
+
+func (c *Conn) advanceFrames() bool {
 	for {
 		switch {
 		case len(c.inserted) > 0:
@@ -193,8 +205,12 @@ func (c *Conn) headersFrame(b []byte, length int, stream uint32) bool {
 	return true
 }
 
-// dataFrame starts a frame of the tapped stream. One that is not as it must be is left to gRPC, which says so.
+// dataFrame starts a frame of the tapped stream, when all of it is there or it is larger than the buffer. One that is not as it must be is
+// left to gRPC, which says so.
 func (c *Conn) dataFrame(b []byte, length int) bool {
+	if whole := frameHeader + length; len(b) < whole && whole <= len(*c.buffer) {
+		return false
+	}
 	flags, skip, padding := http2.Flags(b[4]), frameHeader, 0
 	if flags.Has(http2.FlagDataPadded) && length > 0 {
 		if len(b) == frameHeader {
@@ -205,8 +221,8 @@ func (c *Conn) dataFrame(b []byte, length int) bool {
 	if data := frameHeader + length - skip - padding; length <= maxFrame && data >= 0 {
 		c.from += skip
 		c.data, c.padding, c.ends = data, padding, flags.Has(http2.FlagDataEndStream)
-		c.outgoing.take(&c.outgoing.connection, length)
-		c.acknowledge(length - data)
+		c.ofConnection += length
+		c.ofStream += length - data
 		if data == 0 && padding == 0 {
 			c.frameDone()
 		}
@@ -220,7 +236,8 @@ func (c *Conn) dataFrame(b []byte, length int) bool {
 func (c *Conn) takeData() {
 	n := min(c.data, c.to-c.from)
 	if n > 0 {
-		if c.inbox.add((*c.buffer)[c.from:c.from+n]) > c.tap.settings.StreamWindow+maxFrame {
+		taken, holding := c.inbox.add((*c.buffer)[c.from : c.from+n])
+		if c.ofStream += taken; holding > c.tap.settings.StreamWindow+maxFrame {
 			c.err = errWindow
 		}
 		c.from, c.data = c.from+n, c.data-n

@@ -42,34 +42,33 @@ func (b *inbox) attach(sink Sink, spawn func(func())) {
 	b.settle()
 }
 
-// add takes data of the stream on the reader's goroutine. It reports whether they had to be held, and how many bytes
-// are, with what was held before.
-func (b *inbox) add(p []byte) (holding int) {
+// add takes data of the stream on the reader's goroutine. It returns how many bytes need not be held any more, and how
+// many are, with what was held before.
+func (b *inbox) add(p []byte) (taken, holding int) {
 	b.mu.Lock()
 	if b.ended {
 		b.mu.Unlock()
-		return 0
+		return 0, 0
 	}
 	if b.sink == nil || b.busy {
 		b.held = append(b.held, p...)
 		holding = len(b.held)
 		b.mu.Unlock()
-		return holding
+		return 0, holding
 	}
 	b.busy = true
 	b.mu.Unlock()
 	n, err := b.assembler.feed(p, b.sink, false)
-	b.acknowledge(n)
 	b.mu.Lock()
 	b.busy = false
 	if err != nil {
 		b.fail(err)
-		return 0
+		return n, 0
 	}
 	b.held = append(b.held, p[n:]...)
 	holding = len(b.held)
 	b.settle()
-	return holding
+	return n, holding
 }
 
 // end says that no more data come.

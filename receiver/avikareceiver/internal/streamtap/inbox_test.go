@@ -84,9 +84,11 @@ func TestOrderIsKeptWhateverTheSinkDoes(t *testing.T) {
 func TestDetach(t *testing.T) {
 	c := newTestTap().Conn(&memory{}, false)
 	sink := &moody{t: t, ended: make(chan error, 2)}
-	require.Positive(t, c.inbox.add(numbered(0)))
+	_, holding := c.inbox.add(numbered(0))
+	require.Positive(t, holding)
 	c.Detach()
-	require.Zero(t, c.inbox.add(numbered(1)))
+	_, holding = c.inbox.add(numbered(1))
+	require.Zero(t, holding)
 	var work sync.WaitGroup
 	c.Attach(sink, work.Go)
 	require.NoError(t, <-sink.ended)

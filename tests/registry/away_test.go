@@ -31,6 +31,7 @@ func TestPostgresAwayForAMinute(t *testing.T) {
 		assert.Equal(t, 5, l.Total, "each knows its own")
 		assert.Equal(t, "unavailable", l.Database.State)
 		assert.NotEmpty(t, l.Database.Error)
+		assert.Zero(t, g.Metrics(t).Sum("otelcol_extension_agent_registry_database_up", nil))
 	}
 	require.NoError(t, c.pg.Restart(t.Context()))
 	t.Logf("caught up %s after the start of PostgreSQL", everywhere(t, c.gateways, "status=online&label=environment=e2e", 10, harness.WaitFor))

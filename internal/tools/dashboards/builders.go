@@ -95,7 +95,8 @@ func (p *panel) world(id uint32) cog.Builder[dashboard.Panel] {
 }
 
 func (p *panel) table(id uint32) cog.Builder[dashboard.Panel] {
-	b := dress(grid.NewPanelBuilder(), p, id).CellHeight(common.TableCellHeightSm).Filterable(true)
+	b := dress(grid.NewPanelBuilder(), p, id).CellHeight(common.TableCellHeightSm).Filterable(true).
+		Footer(common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"}))
 	for _, c := range p.columns {
 		b.OverrideByName(c.name, c.properties())
 	}

@@ -33,7 +33,7 @@ func fleetNow() []panel {
 		},
 		{
 			kind: number, title: "First certificate expires in", about: "Of all NGINX that are online: runbook CertificateExpiring.",
-			unit: "s", width: 4, height: 4, levels: []level{},
+			unit: "s", width: 4, height: 4, below: "red", levels: []level{{7 * day, "orange"}, {14 * day, "green"}},
 			queries: promql(`min(otelcol_extension_agent_registry_certificate_expiry_seconds) - time()`, ""),
 		},
 		{
@@ -48,6 +48,8 @@ FROM ${database}.traffic_5min WHERE $__timeFilter(ts) AND ` + chosenAgents),
 		},
 	}
 }
+
+const day = 86400 // seconds
 
 func fleetTraffic() []panel {
 	return []panel{

@@ -133,17 +133,22 @@ func gatewayProcess() []panel {
 func gatewayTable() []panel {
 	return []panel{
 		{
-			kind: lines, title: "Rows a second", about: "Table gateway_metrics, for those who have no Prometheus.", unit: "cps", width: 8, height: 7, every: "10s",
+			kind: lines, title: "Rows a second", about: "Table gateway_metrics, for those who have no Prometheus.", unit: "cps", width: 6, height: 7, every: "10s",
 			queries: sql(`SELECT $__timeInterval(timestamp) AS time, toString(gateway_id) AS gateway, avg(eps) AS rows
 FROM ${database}.gateway_metrics WHERE $__timeFilter(timestamp) GROUP BY time, gateway ORDER BY time`),
 		},
 		{
-			kind: lines, title: "CPU and memory", about: "CPU in percent of a core, memory in MiB.", width: 8, height: 7, every: "10s",
-			queries: sql(`SELECT $__timeInterval(timestamp) AS time, toString(gateway_id) AS gateway, avg(cpu_usage) AS cpu, avg(memory_mb) AS memory
+			kind: lines, title: "CPU", about: "Of a core.", unit: "percent", width: 6, height: 7, every: "10s",
+			queries: sql(`SELECT $__timeInterval(timestamp) AS time, toString(gateway_id) AS gateway, avg(cpu_usage) AS cpu
 FROM ${database}.gateway_metrics WHERE $__timeFilter(timestamp) GROUP BY time, gateway ORDER BY time`),
 		},
 		{
-			kind: lines, title: "Time of an insert", about: "Mean.", unit: "ms", width: 8, height: 7, every: "10s",
+			kind: lines, title: "Memory", about: "Resident.", unit: "mbytes", width: 6, height: 7, every: "10s",
+			queries: sql(`SELECT $__timeInterval(timestamp) AS time, toString(gateway_id) AS gateway, avg(memory_mb) AS memory
+FROM ${database}.gateway_metrics WHERE $__timeFilter(timestamp) GROUP BY time, gateway ORDER BY time`),
+		},
+		{
+			kind: lines, title: "Time of an insert", about: "Mean.", unit: "ms", width: 6, height: 7, every: "10s",
 			queries: sql(`SELECT $__timeInterval(timestamp) AS time, toString(gateway_id) AS gateway, avg(db_latency_ms) AS latency
 FROM ${database}.gateway_metrics WHERE $__timeFilter(timestamp) GROUP BY time, gateway ORDER BY time`),
 		},

@@ -4,10 +4,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
 func main() {
@@ -20,6 +25,7 @@ func main() {
 }
 
 func write(dir string) error {
+	plugins.RegisterDefaultPlugins() // so that panels are checked too
 	for _, b := range []board{fleet(), agent(), failures(), latency(), geo(), gateway(), clickHouse()} {
 		built, err := b.build()
 		if err != nil {
@@ -28,6 +34,11 @@ func write(dir string) error {
 		data, err := json.MarshalIndent(built, "", "  ")
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", b.uid, err)
+		}
+		// The library's error is never nil, but it may be an empty list.
+		var wrong cog.BuildErrors
+		if errors.As(new(dashboard.Dashboard).UnmarshalJSONStrict(data), &wrong) && len(wrong) > 0 {
+			return fmt.Errorf("%s is not in Grafana's schema: %w", b.uid, wrong)
 		}
 		if err := os.WriteFile(filepath.Join(dir, b.uid+".json"), append(data, '\n'), 0o644); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -18,8 +20,9 @@ type panel struct {
 	unit          string
 	width, height uint32
 	queries       []query
-	// levels colour values from green on.
+	// levels colour values; below the first one the colour is below, green when it is empty.
 	levels []level
+	below  string
 	// columns of a table that have a unit or a link of their own.
 	columns []column
 	// every is the shortest time between two points; empty: Grafana chooses.
@@ -132,14 +135,14 @@ func dress[B dressable[B]](b B, p *panel, id uint32) B {
 		b.WithTarget(p.target(i))
 	}
 	if len(p.levels) > 0 {
-		b.Thresholds(steps(p.levels)).ColorScheme(dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds))
+		b.Thresholds(p.steps()).ColorScheme(dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds))
 	}
 	return b
 }
 
-func steps(levels []level) *dashboard.ThresholdsConfigBuilder {
-	all := []dashboard.Threshold{{Color: "green"}}
-	for _, l := range levels {
+func (p *panel) steps() *dashboard.ThresholdsConfigBuilder {
+	all := []dashboard.Threshold{{Color: cmp.Or(p.below, "green")}}
+	for _, l := range p.levels {
 		all = append(all, dashboard.Threshold{Value: &l.from, Color: l.color})
 	}
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(all)

@@ -98,4 +98,5 @@ func TestWatching(t *testing.T) {
 	t.Run("metrics are documented", s.testMetricsAreDocumented)
 	t.Run("commands of the troubleshooting", s.testCommands)
 	t.Run("queries of the troubleshooting", s.testQueries)
+	t.Run("an outage is seen", s.testOutage)
 }

@@ -10,6 +10,7 @@ func gateway() board {
 			{"On the way to ClickHouse", gatewayRows()},
 			{"Refused and lost", gatewayFailures()},
 			{"Registry", gatewayRegistry()},
+			{"Kafka, where it is in between", gatewayKafka()},
 			{"Process", gatewayProcess()},
 			{"As the gateways wrote it to ClickHouse", gatewayTable()},
 		},
@@ -105,6 +106,27 @@ func gatewayRegistry() []panel {
 		{
 			kind: lines, title: "Mean time of an operation", about: "Of the registry's database.", unit: "ms", width: 8, height: 7,
 			queries: promql(`nginx_gateway_db_latency_avg_ms`, "{{instance}}"),
+		},
+	}
+}
+
+func gatewayKafka() []panel {
+	return []panel{
+		{
+			kind: lines, title: "Messages not read yet", about: "By topic, as the gateways that write see it: runbook KafkaLag.", width: 8, height: 7,
+			queries: promql(`sum by (topic) (otelcol_kafka_receiver_offset_lag_ratio)`, "{{topic}}"),
+		},
+		{
+			kind: lines, title: "Messages", about: "Written by the gateways that ingest, read by those that write.", unit: "cps", width: 8, height: 7,
+			queries: promql(
+				`sum by (topic, outcome) (rate(otelcol_kafka_exporter_records_total[$__rate_interval]))`, "written to {{topic}}, {{outcome}}",
+				`sum by (topic) (rate(otelcol_kafka_receiver_records_total[$__rate_interval]))`, "read from {{topic}}",
+			),
+		},
+		{
+			kind: lines, title: "Fill of the exporters' queues", about: "Of exporters other than ch_batch: runbook ExporterQueueFilling.",
+			unit: "percentunit", width: 8, height: 7, max: 1,
+			queries: promql(`otelcol_exporter_queue_size / otelcol_exporter_queue_capacity`, "{{exporter}} {{data_type}} {{instance}}"),
 		},
 	}
 }

@@ -81,7 +81,7 @@ func (a *agent) session(ctx, hard context.Context) bool {
 	a.follow = false
 	a.due.connected(time.Now())
 	if err := a.stream(ctx, hard, s); err != nil {
-		a.totals.broken.Add(1)
+		a.totals.broke(a.who.number, a.sent)
 		a.totals.problem(fmt.Errorf("%s: %w", a.who.id, err))
 		return false
 	}

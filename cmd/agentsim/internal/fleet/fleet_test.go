@@ -177,6 +177,9 @@ func TestOutageIsMadeUpFor(t *testing.T) {
 	if report.LogEntries != 9000 || report.Broken < 3 || report.Failed == 0 || report.Unsent != 0 || report.Bootstraps != 6 {
 		t.Errorf("report %+v", report)
 	}
+	if len(report.Breaks) != int(report.Broken) || report.Breaks[0].Entries < 300 || report.Breaks[0].Entries > 2000 || report.Breaks[0].At == 0 {
+		t.Errorf("breaks %+v", report.Breaks)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// What the first gateway's sockets swallowed is lost, as with stock agents.

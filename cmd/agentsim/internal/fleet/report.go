@@ -33,6 +33,7 @@ type Report struct {
 	Connects  int64            `json:"connects"`
 	Failed    int64            `json:"failed_connects"`
 	Broken    int64            `json:"broken_streams"`
+	Breaks    []Break          `json:"breaks,omitempty"`  // of broken streams, the first ones
 	Confirmed int64            `json:"confirmed_streams"` // ended by the gateway with OK after the agent had finished
 	Commands  map[string]int64 `json:"commands"`
 
@@ -41,6 +42,17 @@ type Report struct {
 	StallSeconds float64 `json:"stall_seconds"` // held back by flow control, summed over the agents
 	CPUSeconds   float64 `json:"cpu_seconds"`
 }
+
+// Break is the end of a stream that the agent did not want. What the gateway had not made safe by then are the last
+// entries before Entries.
+type Break struct {
+	Agent   int     `json:"agent"`   // as in the request ids
+	Entries int64   `json:"entries"` // that the agent had handed over so far
+	At      float64 `json:"at"`      // Unix time, s
+}
+
+// maxBreaks bounds the list.
+const maxBreaks = 10_000
 
 const idScheme = "32 hex digits: run_id (8), agent number from 0 (8), sequence number from 0 (16)"
 
@@ -68,6 +80,16 @@ type totals struct {
 	mu       sync.Mutex
 	commands map[string]int64
 	lastErr  error
+	breaks   []Break
+}
+
+func (t *totals) broke(agent int, entries int64) {
+	t.broken.Add(1)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.breaks) < maxBreaks {
+		t.breaks = append(t.breaks, Break{Agent: agent, Entries: entries, At: float64(time.Now().UnixMicro()) / 1e6})
+	}
 }
 
 func (t *totals) command(name string) {
@@ -98,7 +120,7 @@ func (t *totals) report(c *Config, took time.Duration, cpu float64) Report {
 		Bootstraps: t.sent[kindBootstrap].Load(), Heartbeats: t.sent[kindHeartbeat].Load(),
 		Metrics: t.sent[kindMetrics].Load(), States: t.sent[kindState].Load(), Unsent: t.unsent.Load(),
 		BodyBytes: t.bodyBytes.Load(), Bytes: t.bytes.Load(), Connects: t.connects.Load(), Failed: t.failed.Load(),
-		Broken: t.broken.Load(), Confirmed: t.ok.Load(), Commands: t.commands, Seconds: took.Seconds(),
+		Broken: t.broken.Load(), Breaks: t.breaks, Confirmed: t.ok.Load(), Commands: t.commands, Seconds: took.Seconds(),
 		StallSeconds: time.Duration(t.stalled.Load()).Seconds(), CPUSeconds: cpu, Status: map[string]int64{},
 	}
 	first, last := c.identity(0), c.identity(c.Agents-1)

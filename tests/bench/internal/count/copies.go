@@ -26,25 +26,22 @@ func Copies(ctx context.Context, conn driver.Conn, t Table, run string) ([]Copy,
 	return out, nil
 }
 
-// Gap is consecutive rows of a writer that are missing, and the times of the rows around it.
+// Gap is consecutive rows of a writer that are missing.
 type Gap struct {
-	Writer string  `ch:"writer"`
-	First  uint64  `ch:"first"`
-	Rows   uint64  `ch:"missing"`
-	Before float64 `ch:"before"` // seconds since 1970
-	After  float64 `ch:"after"`
+	Writer string `ch:"writer"`
+	First  uint64 `ch:"first"`
+	Rows   uint64 `ch:"missing"`
 }
 
 // Gaps finds the missing rows of a run between rows that are there.
 func Gaps(ctx context.Context, conn driver.Conn, t Table, run string) ([]Gap, error) {
 	var out []Gap
 	err := conn.Select(ctx, &out, fmt.Sprintf(`
-		SELECT writer, toUInt64(prior + 1) AS first, toUInt64(n - prior - 1) AS missing, prior_at AS before, at AS after FROM (
-			SELECT writer, n, at, lagInFrame(n, 1, n) OVER w AS prior, lagInFrame(at, 1, at) OVER w AS prior_at
-			FROM (SELECT substring(id, 1, 16) AS writer, %s AS n, toFloat64(any(at)) AS at
-				FROM (SELECT %s AS id, %s AS at FROM %s WHERE startsWith(id, '%s')) GROUP BY id)
+		SELECT writer, toUInt64(prior + 1) AS first, toUInt64(n - prior - 1) AS missing FROM (
+			SELECT writer, toInt64(n) AS n, lagInFrame(toInt64(n), 1, -1) OVER w AS prior
+			FROM (SELECT DISTINCT substring(id, 1, 16) AS writer, %s AS n FROM (SELECT %s AS id FROM %s WHERE startsWith(id, '%s')))
 			WINDOW w AS (PARTITION BY writer ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)
-		) WHERE n > prior + 1 ORDER BY before`, number("id"), t.ID, t.Time, t.Name, run))
+		) WHERE n > prior + 1 ORDER BY writer, first`, number("id"), t.ID, t.Name, run))
 	if err != nil {
 		return nil, fmt.Errorf("find what is missing in %s: %w", t.Name, err)
 	}

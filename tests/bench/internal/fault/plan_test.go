@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avika-ai/avika-collector/tests/bench/internal/count"
+	"github.com/avika-ai/avika-collector/tests/bench/internal/load"
 )
 
 func TestPlanRepeatsAndHasEveryKind(t *testing.T) {
@@ -28,24 +29,31 @@ func TestPlanRepeatsAndHasEveryKind(t *testing.T) {
 	}
 }
 
-// TestGapsBelongToTheEndOfTheirGateway: what is lost at any other time is not in flight.
-func TestGapsBelongToTheEndOfTheirGateway(t *testing.T) {
+// TestOnlyTheLastRowsOfAStreamAreInFlight: what is lost anywhere else, or while the gateway lived, is a defect.
+func TestOnlyTheLastRowsOfAStreamAreInFlight(t *testing.T) {
 	killed := time.Unix(1000, 0)
-	events := []Event{
+	ends := endsOf([]Event{
 		{Fault: Fault{Kind: PauseClickHouse}, Began: time.Unix(500, 0), Ended: time.Unix(505, 0)},
 		{Fault: Fault{Kind: KillGateway, Gateway: 1}, Began: time.Unix(700, 0), Ended: time.Unix(701, 0)},
 		{Fault: Fault{Kind: KillGateway}, Began: killed, Ended: time.Unix(1001, 0)},
+	}, 0)
+	require.Len(t, ends, 1, "the other gateway's end is none of its own")
+	breaks := []load.Break{
+		{Agent: 1, Entries: 15, At: 1000.1},
+		{Agent: 2, Entries: 200, At: 1000.2},
+		{Agent: 1, Entries: 90_000, At: 1000.3},
+		{Agent: 3, Entries: 50, At: 600},
 	}
-	gaps := []count.Gap{
-		{Writer: "a", First: 10, Rows: 5, Before: 999.5, After: 1000.1},
-		{Writer: "b", First: 20, Rows: 7, Before: 999.8, After: 1000},
-		{Writer: "c", First: 30, Rows: 3, Before: 701, After: 701.1},
-	}
-	kills, elsewhere := attribute(gaps, ends(events, 0))
-	require.Len(t, kills, 1, "the other gateway's is not its own")
-	assert.EqualValues(t, 12, kills[0].Lost)
-	assert.Equal(t, 2, kills[0].Agents)
-	assert.InDelta(t, 0.5, kills[0].Oldest, 1e-6)
-	assert.InDelta(t, 0.1, kills[0].Newest, 1e-6)
-	assert.EqualValues(t, 3, elsewhere)
+	ends, elsewhere := attribute([]count.Gap{
+		{Writer: "000a9e2700000001", First: 10, Rows: 5},   // the last of the stream
+		{Writer: "000a9e2700000002", First: 100, Rows: 7},  // 93 rows behind them were safe
+		{Writer: "000a9e2700000001", First: 500, Rows: 11}, // in the middle of a stream
+		{Writer: "000a9e2700000003", First: 47, Rows: 3},   // the stream ended while the gateway lived
+		{Writer: "000a9e2700000004", First: 1, Rows: 1},    // the stream did not end
+	}, breaks, ends)
+	assert.EqualValues(t, 12, ends[0].Lost)
+	assert.Equal(t, 2, ends[0].Streams)
+	assert.EqualValues(t, 7, ends[0].Most)
+	assert.EqualValues(t, 93, ends[0].Behind)
+	assert.EqualValues(t, 15, elsewhere)
 }

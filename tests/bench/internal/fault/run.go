@@ -73,6 +73,7 @@ type run struct {
 	injector *injector
 
 	otlp, agents load.Summary
+	breaks       [][]load.Break // of the agents of each gateway
 }
 
 func (r *run) all(ctx context.Context) error {
@@ -99,6 +100,7 @@ func (r *run) all(ctx context.Context) error {
 			return err
 		}
 		r.agents.Add(&one)
+		r.breaks = append(r.breaks, one.Breaks)
 	}
 	return r.waitUntilStored(ctx)
 }

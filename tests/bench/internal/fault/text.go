@@ -19,10 +19,10 @@ func (v *Verdict) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "OTLP      acknowledged %d rows  lost %d  doubled %d   requests sent again %d, of whose rows %d are there twice; never acknowledged %d\n",
 		o.Acknowledged, o.Lost, o.Doubled, o.SentAgain, o.DoubledAgain, o.Open)
 	fmt.Fprintf(w, "Avika     sent %d rows  stored %d  lost %d  doubled %d   due and not sent %d\n", a.Sent, a.Stored, a.Lost, a.Doubled, a.Unsent)
-	for _, k := range a.Kills {
-		fmt.Fprintf(w, "  %6.1f s  %s: lost %d rows of %d agents", k.At.Seconds(), k.Fault, k.Lost, k.Agents)
-		if k.Lost > 0 {
-			fmt.Fprintf(w, ", made from %.2f s before the end to %.2f s after it", k.Oldest, k.Newest)
+	for _, e := range a.Ends {
+		fmt.Fprintf(w, "  %6.1f s  %s: lost %d rows, the last ones of %d streams, at most %d of one", e.At.Seconds(), e.Fault, e.Lost, e.Streams, e.Most)
+		if e.Behind > 0 {
+			fmt.Fprintf(w, "; at most %d behind them were safe", e.Behind)
 		}
 		fmt.Fprintln(w)
 	}
@@ -42,7 +42,7 @@ func (v *Verdict) Err() error {
 	must(v.OTLP.Doubled, "rows were doubled that were sent once")
 	must(uint64(v.OTLP.Open), "requests were never acknowledged")
 	must(v.Avika.Doubled, "rows of agents were doubled")
-	must(v.Avika.Elsewhere, "rows of agents were lost that were not in flight when their gateway ended")
+	must(v.Avika.Elsewhere, "rows of agents were lost that were not the last ones on a stream when its gateway ended")
 	must(v.Avika.Unsent, "rows of agents were due and not sent")
 	must(v.SpansDoubled, "spans were doubled")
 	if v.Rollup != 0 {

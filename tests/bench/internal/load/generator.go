@@ -32,9 +32,17 @@ type Summary struct {
 	Unsent     uint64  `json:"unsent_log_entries"`
 	Metrics    uint64  `json:"metrics"`
 	Broken     uint64  `json:"broken_streams"`
+	Breaks     []Break `json:"breaks"`
 	Failed     uint64  `json:"failed_connects"`
 	Confirmed  uint64  `json:"confirmed_streams"`
 	Stalled    float64 `json:"stall_seconds"`
+}
+
+// Break is the end of a stream that an agent did not want.
+type Break struct {
+	Agent   uint32  `json:"agent"`
+	Entries uint64  `json:"entries"` // that the agent had handed over so far
+	At      float64 `json:"at"`      // seconds since 1970
 }
 
 // Sent is the rows of either.

@@ -21,12 +21,11 @@ type handshake struct {
 	plaintext bool
 	waiting   *connections
 	tap       *streamtap.Tap
-	tapped    *tappedConnections
 }
 
 // newHandshake wraps TLS credentials, or none.
 func newHandshake(tls credentials.TransportCredentials, r *avikaReceiver) handshake {
-	h := handshake{tls, r.telemetry, false, &r.waiting, r.newTap(), &r.tapped}
+	h := handshake{tls, r.telemetry, false, &r.waiting, r.tap}
 	if tls == nil {
 		h.TransportCredentials, h.plaintext = insecure.NewCredentials(), true
 	}
@@ -54,7 +53,7 @@ func (h handshake) ServerHandshake(connection net.Conn) (net.Conn, credentials.A
 		h.telemetry.refusedStream(refusedTLS)
 		return secured, info, err
 	}
-	return h.tapped.add(h.tap.Conn(secured, h.plaintext)), info, nil
+	return h.tap.Conn(secured, h.plaintext), info, nil
 }
 
 // connections are those that shake hands.

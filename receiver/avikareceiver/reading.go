@@ -114,7 +114,7 @@ func (r *avikaReceiver) findTap(ctx context.Context, _ *tap.Info) (context.Conte
 	if !ok {
 		return ctx, nil
 	}
-	if c := r.tapped.find(p.Addr); c != nil && c.Claim() {
+	if c := r.tap.Claim(p.Addr); c != nil {
 		ctx = context.WithValue(ctx, tapKey{}, c)
 	}
 	return ctx, nil

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/streamtap"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
 )
 
@@ -40,7 +41,7 @@ type avikaReceiver struct {
 	streams     streamSet
 	opened      atomic.Uint32 // streams so far
 	waiting     connections
-	tapped      tappedConnections
+	tap         *streamtap.Tap
 
 	server   *grpc.Server
 	address  net.Addr

@@ -35,6 +35,7 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 		grpc.WaitForHandlers(true),
 		grpc.ConnectionTimeout(connectionTimeout),
 	}
+	r.tap = r.newTap()
 	configured, err := r.configuredOptions(ctx, host)
 	if err != nil {
 		return nil, err

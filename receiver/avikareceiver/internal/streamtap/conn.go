@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/net/http2"
 )
@@ -24,6 +25,7 @@ type Settings struct {
 type Tap struct {
 	settings     Settings
 	small, large sync.Pool
+	offers       offers
 }
 
 // New returns a tap.
@@ -60,11 +62,11 @@ type Conn struct {
 	inserted []byte
 	err      error
 
-	// opened says that there was a call on the connection. stream is the one that is tapped, if any; claimable says that it is the last that gRPC
-	// has been given the headers of, and that nobody has asked for it.
-	opened    bool
-	stream    uint32
-	claimable bool
+	// opened says that there was a call on the connection. stream is the one that is tapped, if any; offered says that gRPC is being given its
+	// headers.
+	opened  bool
+	stream  uint32
+	offered atomic.Bool
 
 	inbox    inbox
 	outgoing outgoing
@@ -95,13 +97,6 @@ func (t *Tap) Conn(connection net.Conn, plaintext bool) *Conn {
 	return c
 }
 
-// Claim reports whether the call whose headers gRPC is looking at is tapped. It is for the goroutine that reads.
-func (c *Conn) Claim() bool {
-	claimed := c.claimable
-	c.claimable = false
-	return claimed
-}
-
 // Attach gives the messages of the tapped call to sink, those too that have arrived already. spawn starts a goroutine, which ends
 // when the sink has taken all.
 func (c *Conn) Attach(sink Sink, spawn func(func())) { c.inbox.attach(sink, spawn) }
@@ -126,7 +121,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 // Write writes what is gRPC's.
-func (c *Conn) Write(p []byte) (int, error) { return c.outgoing.write(p) }
+func (c *Conn) Write(p []byte) (int, error) {
+	n, ended, err := c.outgoing.write(p)
+	if ended {
+		c.inbox.abandon()
+	}
+	return n, err
+}
 
 // forward copies bytes that are gRPC's, if there are any before more has to be read.
 func (c *Conn) forward(p []byte) int {
@@ -196,10 +197,11 @@ func (c *Conn) headersFrame(b []byte, length int, stream uint32) bool {
 	if !c.opened && len(b) < whole && whole <= len(*c.buffer) {
 		return false
 	}
-	c.claimable = false
+	c.withdraw()
 	if !c.opened && len(b) >= whole && opens(http2.Flags(b[4]), b[frameHeader:whole], c.tap.settings.Method) {
-		c.stream, c.claimable = stream, true
+		c.stream = stream
 		c.outgoing.id.Store(stream)
+		c.offer()
 	}
 	c.opened, c.pass = true, whole
 	return true

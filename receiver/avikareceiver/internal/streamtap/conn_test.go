@@ -89,6 +89,15 @@ func (m *memory) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (m *memory) RemoteAddr() net.Addr { return (*memoryAddr)(m) }
+func (m *memory) Close() error         { return nil }
+
+// memoryAddr is an address of its own for each connection.
+type memoryAddr memory
+
+func (*memoryAddr) Network() string { return "memory" }
+func (*memoryAddr) String() string  { return "memory" }
+
 func (m *memory) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -220,7 +229,7 @@ func TestOtherCallsAreLeftAlone(t *testing.T) {
 				passed, err := io.ReadAll(c)
 				require.NoError(t, err)
 				require.Equal(t, w.Bytes(), passed, "byte by byte what was sent")
-				require.False(t, c.Claim())
+				require.Nil(t, c.tap.Claim(c.RemoteAddr()))
 			}
 		})
 	}
@@ -296,19 +305,27 @@ func TestWindowIsKept(t *testing.T) {
 }
 
 func TestClaim(t *testing.T) {
+	tap := newTestTap()
 	w := newWire().open(1).open(3).data(1, false, grpcMessage("one")...)
-	c := newTestTap().Conn(&memory{in: w.Bytes(), piece: 1 << 20}, false)
+	c := tap.Conn(&memory{in: w.Bytes(), piece: 1 << 20}, false)
+	other := tap.Conn(&memory{}, false)
 	readFrames(t, c, 1)
-	require.False(t, c.Claim(), "settings are no call")
+	require.Nil(t, tap.Claim(c.RemoteAddr()), "settings are no call")
 	readFrames(t, c, 1)
-	require.True(t, c.Claim())
-	require.False(t, c.Claim(), "once")
+	require.Nil(t, tap.Claim(other.RemoteAddr()), "another connection")
+	require.Same(t, c, tap.Claim(c.RemoteAddr()))
+	require.Nil(t, tap.Claim(c.RemoteAddr()), "once")
 	readFrames(t, c, 1)
-	require.False(t, c.Claim(), "another call")
+	require.Nil(t, tap.Claim(c.RemoteAddr()), "another call")
 
-	c = newTestTap().Conn(&memory{in: newWire().open(1).open(3).Bytes(), piece: 1 << 20}, false)
+	c = tap.Conn(&memory{in: newWire().open(1).open(3).Bytes(), piece: 1 << 20}, false)
 	readFrames(t, c, 3)
-	require.False(t, c.Claim(), "gRPC has refused the first call and looks at the second")
+	require.Nil(t, tap.Claim(c.RemoteAddr()), "gRPC has refused the first call and looks at the second")
+
+	c = tap.Conn(&memory{in: newWire().open(1).Bytes(), piece: 1 << 20}, false)
+	readFrames(t, c, 2)
+	require.NoError(t, c.Close())
+	require.Empty(t, tap.offers.open, "nothing is left of a connection that is closed")
 }
 
 // readFrames reads frames as gRPC does: not a byte more.

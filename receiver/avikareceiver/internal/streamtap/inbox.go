@@ -78,6 +78,15 @@ func (b *inbox) end() {
 	b.settle()
 }
 
+// abandon throws away what has arrived for a call that was refused before anybody took its messages.
+func (b *inbox) abandon() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sink == nil {
+		b.ended, b.held = true, nil
+	}
+}
+
 // settle starts a goroutine for what is held, or tells the sink of the end. It unlocks.
 func (b *inbox) settle() {
 	waiting := len(b.held) > 0 || b.assembler.complete

@@ -95,6 +95,26 @@ func TestDetach(t *testing.T) {
 	require.EqualValues(t, 1, sink.next)
 }
 
+// A client that gRPC has sent away cannot make the gateway hold anything.
+func TestRefusedCallsHoldNothing(t *testing.T) {
+	trailers := []byte{0, 0, 1, byte(http2.FrameHeaders), byte(http2.FlagHeadersEndHeaders | http2.FlagHeadersEndStream), 0, 0, 0, 1, 0x88}
+	reset := []byte{0, 0, 4, byte(http2.FrameRSTStream), 0, 0, 0, 0, 1, 0, 0, 0, 0}
+	other := []byte{0, 0, 4, byte(http2.FrameRSTStream), 0, 0, 0, 0, 3, 0, 0, 0, 0}
+	for _, end := range [][]byte{trailers, reset} {
+		c := newTestTap().Conn(&memory{}, false)
+		c.outgoing.id.Store(1)
+		c.inbox.add(numbered(0))
+		_, err := c.Write(append(other, end[:5]...))
+		require.NoError(t, err)
+		require.NotEmpty(t, c.inbox.held)
+		_, err = c.Write(end[5:])
+		require.NoError(t, err)
+		require.Empty(t, c.inbox.held)
+		_, holding := c.inbox.add(numbered(1))
+		require.Zero(t, holding)
+	}
+}
+
 // Updates of windows stand between gRPC's frames, wherever its writes begin and end.
 func TestUpdatesStandBetweenFrames(t *testing.T) {
 	out := &memory{}

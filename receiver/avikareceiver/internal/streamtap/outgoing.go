@@ -43,18 +43,18 @@ func (o *outgoing) take(w *window, n int) {
 	}
 }
 
-// write writes what gRPC writes, and then the updates that are due.
-func (o *outgoing) write(p []byte) (int, error) {
+// write writes what gRPC writes, and then the updates that are due. It reports whether gRPC has ended the tapped stream.
+func (o *outgoing) write(p []byte) (n int, ended bool, err error) {
 	o.mu.Lock()
-	n, err := o.socket.Write(p)
-	o.follow(p[:n])
+	n, err = o.socket.Write(p)
+	ended = o.follow(p[:n])
 	o.mu.Unlock()
 	o.update()
-	return n, err
+	return n, ended, err
 }
 
-// follow finds the ends of frames.
-func (o *outgoing) follow(p []byte) {
+// follow finds the ends of frames, and that of the tapped stream.
+func (o *outgoing) follow(p []byte) (ended bool) {
 	for len(p) > 0 {
 		if o.left > 0 {
 			n := min(o.left, len(p))
@@ -66,8 +66,17 @@ func (o *outgoing) follow(p []byte) {
 		p = p[n:]
 		if o.have += n; o.have == frameHeader {
 			o.have, o.left = 0, payloadLength(o.head[:])
+			ended = ended || o.endsStream()
 		}
 	}
+	return ended
+}
+
+// endsStream looks at the header of a frame.
+func (o *outgoing) endsStream() bool {
+	kind, flags := http2.FrameType(o.head[3]), http2.Flags(o.head[4])
+	return streamOf(o.head[:]) == o.id.Load() &&
+		(kind == http2.FrameRSTStream || kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream))
 }
 
 // update writes the updates that are due, unless gRPC is writing: then it does so afterwards.

@@ -57,6 +57,10 @@ unit-test: bin/localstack node_modules ## Unit tests, with a real ClickHouse and
 e2e-test: build node_modules ## The built gateway with the shipped configurations against real servers
 	cd tests && go test -p 1 -timeout 20m $(TESTFLAGS) ./...
 
+.PHONY: fault-test
+fault-test: build node_modules ## The exporter's faults at their full length (60 s, ten minutes), some 13 minutes
+	cd tests && AVIKA_FAULT_LONG=1 go test -count=1 -parallel 6 -timeout 40m -v ./exporter
+
 bin/bench: $(SOURCES) $(shell git ls-files -co --exclude-standard -- 'tests/bench/*.go' 'tests/harness/*.go')
 	@echo "building $@"
 	@cd tests && go build -trimpath -o ../$@ ./bench

@@ -107,21 +107,27 @@ func TestThePasswordIsWrongAtFirst(t *testing.T) {
 	s.exactlyOnce(t, ch)
 }
 
-// TestMemoryIsBounded: senders at full speed, and no ClickHouse.
+// TestMemoryIsBounded: senders at full speed, and no ClickHouse, until the queue is full. Blocks are not compressed, so
+// that this is soon.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::sending_queue::queue_size=67108864",
-		"--set=exporters::ch_batch::logs::queue_rows=100000000")
+		"--set=exporters::ch_batch::logs::queue_rows=100000000", "--set=exporters::ch_batch::compression=none")
 	s := newSender(t, g.OTLPGRPCAddr())
 	s.rows = 1000
 	require.NoError(t, ch.Shutdown())
 	s.timeout = 2 * time.Second
-	time.AfterFunc(long(8*time.Second, 60*time.Second), func() { _ = ch.Restart(context.Background()) })
+	var filled float64
+	time.AfterFunc(long(8*time.Second, 60*time.Second), func() {
+		filled = g.Metrics(t).Sum("otelcol_exporter_ch_batch_buffer_bytes", map[string]string{"signal": "logs"})
+		_ = ch.Restart(context.Background())
+	})
 	s.run(200_000, long(8*time.Second, 60*time.Second))
-	peak := peakMemory(t, g.PID())
 	s.exactlyOnce(t, ch)
-	t.Logf("peak resident memory %d MiB", peak>>20)
+	peak := peakMemory(t, g.PID())
+	t.Logf("peak resident memory %d MiB, with %.0f MiB in the queue", peak>>20, filled/(1<<20))
+	assert.Greater(t, filled, float64(60<<20), "the queue was not full")
 	assert.Less(t, peak, 256<<20)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -174,6 +175,7 @@ func (q *Queue) insert(l *lane, r Request) Outcome {
 	start := time.Now()
 	r.Table, r.Shard = l.table, l.shard
 	o := q.set.Inserter.Insert(q.ctx, r)
+	runtime.KeepAlive(r.Blocks)
 	if o.Class == Stored {
 		q.set.Observer.Inserted(l.table, rows, bytes, time.Since(start), o.Duplicate)
 	}

@@ -3,6 +3,7 @@ package chconn_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -160,6 +161,10 @@ func wire(t testing.TB, s *nativeblock.Sealed, c *nativeblock.Compressor, drop .
 	t.Helper()
 	b, err := s.Wire(c, func(name string) bool { return !slices.Contains(drop, name) })
 	require.NoError(t, err)
+	for i := range b {
+		b[i] = slices.Clone(b[i])
+	}
+	runtime.KeepAlive(s)
 	return b
 }
 

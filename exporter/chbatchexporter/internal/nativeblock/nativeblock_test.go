@@ -3,6 +3,7 @@ package nativeblock
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -60,6 +61,7 @@ func TestColumnsAreWhatClickHouseReads(t *testing.T) {
 		buffers, err := s.Wire(compressor(t, None), func(string) bool { return true })
 		require.NoError(t, err)
 		wire := bytes.Join(buffers, nil)
+		runtime.KeepAlive(s)
 		var num proto.ColUInt64
 		var str proto.ColStr
 		low := proto.NewLowCardinality[string](new(proto.ColStr))

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
+	"runtime"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/offheap"
 )
 
 // Sealed is a block that is complete: its columns are compressed and nothing changes any more.
@@ -14,9 +16,12 @@ type Sealed struct {
 	// RawSize is the size before compression.
 	RawSize int
 	Columns []SealedColumn
+	// memory holds the frames of a block that Seal made.
+	memory *offheap.Memory
 }
 
-// SealedColumn is a column in compressed frames, as they go to the socket: name, type and data.
+// SealedColumn is a column in compressed frames, as they go to the socket: name, type and data. Frames are valid as long as
+// the Sealed is reachable.
 type SealedColumn struct {
 	Name, Type string
 	Frames     []byte
@@ -48,7 +53,8 @@ func (b *Block) Seal(c *Compressor) (*Sealed, error) {
 		ends[i] = len(w.out)
 	}
 	c.out, s.RawSize = w.out, w.size
-	frames := slices.Clone(w.out) // exactly as large as it must be, for it may be kept for long
+	s.memory = offheap.Clone(w.out) // it may be kept for long
+	frames := s.memory.Bytes()
 	start := 0
 	for i, end := range ends {
 		s.Columns[i] = SealedColumn{Name: b.Fields[i].Name, Type: b.Fields[i].Type, Frames: frames[start:end:end]}
@@ -67,7 +73,7 @@ func (f *Field) write(w *frameWriter) {
 
 func appendString(b []byte, s string) []byte { return append(appendLen(b, len(s)), s...) }
 
-// Wire is the body of a Data packet with the columns that keep accepts. The frames are not copied.
+// Wire is the body of a Data packet with the columns that keep accepts. The frames are not copied: s must stay reachable.
 func (s *Sealed) Wire(c *Compressor, keep func(name string) bool) (net.Buffers, error) {
 	out := net.Buffers{nil}
 	columns := 0
@@ -106,6 +112,7 @@ func (s *Sealed) Append(b []byte) []byte {
 	for i := range s.Columns {
 		b = append(b, s.Columns[i].Frames...)
 	}
+	runtime.KeepAlive(s)
 	return b
 }
 

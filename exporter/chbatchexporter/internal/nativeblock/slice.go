@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"runtime"
 )
 
 // Slice makes a block of the rows from..to of a sealed one, to find the row that ClickHouse refuses.
@@ -11,6 +12,7 @@ func (s *Sealed) Slice(from, to int, c *Compressor) (*Sealed, error) {
 	if from < 0 || to > s.Rows || from >= to {
 		return nil, fmt.Errorf("rows %d to %d of %d", from, to, s.Rows)
 	}
+	defer runtime.KeepAlive(s)
 	out := &Sealed{Rows: to - from, Columns: make([]SealedColumn, len(s.Columns))}
 	for i := range s.Columns {
 		raw, err := s.Columns[i].rows(s.Rows, from, to)
@@ -54,6 +56,7 @@ func (c *SealedColumn) rows(total, from, to int) ([]byte, error) {
 
 // AppendNative appends the block in the Native format of files, which `INSERT ... FORMAT Native` reads.
 func (s *Sealed) AppendNative(b []byte) ([]byte, error) {
+	defer runtime.KeepAlive(s)
 	b = binary.AppendUvarint(b, uint64(len(s.Columns)))
 	b = binary.AppendUvarint(b, uint64(s.Rows))
 	for i := range s.Columns {

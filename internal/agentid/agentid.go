@@ -3,6 +3,7 @@ package agentid
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -21,3 +22,19 @@ func Canonical(id string) string {
 }
 
 var addressToDashes = strings.NewReplacer(".", "-", ":", "-")
+
+// Host is the host name in a canonical agent id: what is before an IPv4 address. An id without one is its own host.
+func Host(id string) string {
+	rest := id
+	for range 4 {
+		dash := strings.LastIndexByte(rest, '-')
+		if dash <= 0 {
+			return id
+		}
+		if _, err := strconv.ParseUint(rest[dash+1:], 10, 8); err != nil {
+			return id
+		}
+		rest = rest[:dash]
+	}
+	return rest
+}

@@ -25,3 +25,14 @@ func TestCanonicalDoesNotAllocateForNewForm(t *testing.T) {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
+
+func TestHost(t *testing.T) {
+	for id, want := range map[string]string{
+		"web-01-10-0-2-15": "web-01", "web-01-10-0-2-256": "web-01-10-0-2-256", "web-1-2-3-4": "web", "1-2-3-4": "1-2-3-4",
+		"-10-0-0-1": "-10-0-0-1", "web": "web", "": "", "web-fd00--2": "web-fd00--2", "web+blue": "web+blue",
+	} {
+		if got := Host(id); got != want {
+			t.Errorf("Host(%q) = %q, want %q", id, got, want)
+		}
+	}
+}

@@ -86,6 +86,10 @@ type BatchConfig struct {
 	// Timeout is how long the first record of a batch waits for others.
 	Timeout time.Duration `mapstructure:"timeout"`
 
+	// Partitions spreads agents' hosts over this many values of the client metadata avika.partition, so that an exporter can
+	// batch and key by it: each is the key of another partition of a Kafka topic with as many. Zero leaves the metadata alone.
+	Partitions int `mapstructure:"partitions"`
+
 	// Reuse uses the memory of log records and spans again when the pipelines have let go of them, which saves a third
 	// of the CPU time. It is only for pipelines whose components keep nothing after they have returned, or count a reference to what they keep,
 	// as the collector's core and the ch_batch exporter do. Others would see data change.
@@ -123,6 +127,7 @@ const (
 	minStreamWindow = 65535
 	maxStreamWindow = 1<<31 - 1
 	pskKeyBytes     = 32
+	maxPartitions   = 10_000
 )
 
 func createDefaultConfig() component.Config {
@@ -197,11 +202,15 @@ func (c *PSKConfig) Validate() error {
 
 // Validate checks the bounds of a batch.
 func (c *BatchConfig) Validate() error {
-	return errors.Join(
+	errs := errors.Join(
 		positive("max_records", int64(c.MaxRecords)),
 		positive("max_bytes", int64(c.MaxBytes)),
 		positive("timeout", int64(c.Timeout)),
 	)
+	if c.Partitions < 0 || c.Partitions > maxPartitions {
+		errs = errors.Join(errs, fmt.Errorf(`"partitions" must be from 0 to %d, is %d`, maxPartitions, c.Partitions))
+	}
+	return errs
 }
 
 // Validate checks the limits.

@@ -105,6 +105,7 @@ func (s *stream) identify() error {
 	}
 	s.agentID = canonical
 	s.agent = translate.NewAgent(&r.translation, canonical)
+	s.outlet.ctx = r.withPartition(s.outlet.ctx, canonical) // nothing is with the pipeline yet
 	return s.openSession()
 }
 

@@ -35,13 +35,15 @@ type avikaReceiver struct {
 
 	translation translate.Settings
 	translators sync.Pool
-	psk         *pskVerifier
-	registry    agentsession.Registry
-	pending     *budget
-	streams     streamSet
-	opened      atomic.Uint32 // streams so far
-	waiting     connections
-	tap         *streamtap.Tap
+	// partitions are the values of client metadata that agents' hosts are spread over.
+	partitions []string
+	psk        *pskVerifier
+	registry   agentsession.Registry
+	pending    *budget
+	streams    streamSet
+	opened     atomic.Uint32 // streams so far
+	waiting    connections
+	tap        *streamtap.Tap
 
 	server   *grpc.Server
 	address  net.Addr
@@ -86,6 +88,7 @@ func (r *avikaReceiver) start(ctx context.Context, host component.Host) error {
 		Logs: r.logs != nil, Metrics: r.metrics != nil, Spans: r.traces != nil && r.config.Spans.Enabled,
 		TrustedProxies: proxies, Labels: r.config.Limits.Labels, Version: r.settings.BuildInfo.Version,
 	}
+	r.partitions = partitionKeys(r.config.Batch.Partitions)
 	r.translators.New = func() any { return translate.NewTranslator(&r.translation, r.config.Batch.Reuse) }
 	if r.psk, err = newPSKVerifier(&r.config.PSK, r.logger); err != nil {
 		return err

@@ -50,6 +50,9 @@ type Config struct {
 	Metrics SignalConfig `mapstructure:"metrics"`
 	// TimeWindow around the present: rows outside it are in blocks of their own, of few partitions each.
 	TimeWindow time.Duration `mapstructure:"time_window"`
+	// IdentifyRecords inserts the rows of a record of the Kafka receiver under an id that is made of the record, so that ClickHouse
+	// knows them when the record is delivered again. Each record makes inserts of its own.
+	IdentifyRecords bool `mapstructure:"identify_records"`
 	// AsyncInsert lets ClickHouse collect inserts further; it answers when they are stored.
 	AsyncInsert bool `mapstructure:"async_insert"`
 	// DrainTimeout bounds how long a shutdown goes on inserting.

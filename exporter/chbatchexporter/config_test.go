@@ -24,7 +24,7 @@ func defaultConfig() *Config {
 func TestConfig(t *testing.T) {
 	file, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
 	require.NoError(t, err)
-	for name, want := range map[string]*Config{"": defaultConfig(), "one_string": oneString(), "all": allKeys()} {
+	for name, want := range map[string]*Config{"": defaultConfig(), "one_string": oneString(), "records": records(), "all": allKeys()} {
 		t.Run(name, func(t *testing.T) {
 			sub, err := file.Sub(component.NewIDWithName(metadata.Type, name).String())
 			require.NoError(t, err)
@@ -39,6 +39,12 @@ func TestConfig(t *testing.T) {
 func oneString() *Config {
 	cfg := defaultConfig()
 	cfg.Endpoints = []string{"ch-1:9000", " ch-2:9000"}
+	return cfg
+}
+
+func records() *Config {
+	cfg := defaultConfig()
+	cfg.IdentifyRecords, cfg.Queue.WaitForResult = true, true
 	return cfg
 }
 
@@ -98,6 +104,12 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		`ttl of access_logs: 36h0m0s is not a number of whole d`: func(c *Config) { c.Schema.TTL = map[string]time.Duration{"access_logs": 36 * time.Hour} },
 		`table_settings: x must be a number or a text`:           func(c *Config) { c.Schema.TableSettings = map[string]any{"x": []any{1}} },
 		`retry_on_failure: 'max_interval' must be non-negative`:  func(c *Config) { c.Retry.MaxInterval = -1 },
+		`identify_records needs sharding.by "agent" and sharding.on_failure "wait", is "random" and "wait"`: func(c *Config) {
+			c.IdentifyRecords, c.Routing, c.Sharding.By = true, routingShards, shardByRandom
+		},
+		`sharding.on_failure "wait", is "agent" and "reroute"`: func(c *Config) {
+			c.IdentifyRecords, c.Routing, c.Sharding.OnFailure = true, routingShards, shardReroute
+		},
 	} {
 		cfg := defaultConfig()
 		change(cfg)

@@ -152,6 +152,7 @@ func (e *signalExporter) begin(ctx context.Context, rows int) (*blockqueue.Call,
 		e.observe.refused(rows)
 		return nil, fmt.Errorf("ch_batch: %w", err)
 	}
+	call.Record(e.cfg.recordName(ctx))
 	e.backend.load.rows.Add(int64(rows))
 	return call, nil
 }

@@ -25,7 +25,17 @@ func (c *Config) Validate() error {
 		positive("drain_timeout", c.DrainTimeout),
 		positive("timeout", c.Timeout),
 		c.validateQueue(),
+		c.validateRecords(),
 	)
+}
+
+// validateRecords: where rows may be on any shard no shard can tell that they came before.
+func (c *Config) validateRecords() error {
+	if c.IdentifyRecords && c.Routing == routingShards && (c.Sharding.By == shardByRandom || c.Sharding.OnFailure == shardReroute) {
+		return fmt.Errorf("identify_records needs sharding.by %q and sharding.on_failure %q, is %q and %q",
+			shardByAgent, shardWait, c.Sharding.By, c.Sharding.OnFailure)
+	}
+	return nil
 }
 
 func (c *Config) validateQueue() error {

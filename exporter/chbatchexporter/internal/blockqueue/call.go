@@ -15,6 +15,9 @@ type Call struct {
 	// reserved rows at the gate, and rows that were appended.
 	reserved, appended int
 	full               []*openBlock
+	// record is the name of what the call brings, own its blocks that still grow; see Record.
+	record string
+	own    map[laneKey]*ownSlot
 	// Guarded by q.mu.
 	parts    int // blocks with rows of this call that are not safe yet
 	finished bool
@@ -34,15 +37,19 @@ func (q *Queue) Begin(ctx context.Context, n int) (*Call, error) {
 // Lane locks the open block of a table, until Unlock. Rows whose time is far from the present are stray: they have blocks
 // of their own.
 func (c *Call) Lane(table string, shard int, stray bool) *Lane {
+	if c.record != "" {
+		return c.ownLane(table, shard)
+	}
 	l := c.q.lane(laneKey{table: table, shard: shard, stray: stray})
 	l.mu.Lock()
-	return &Lane{lane: l, call: c}
+	return &Lane{lane: l, call: c, open: &l.open}
 }
 
 // Finish returns when the rows are as safe as configured. An error means that they are not stored, with two exceptions:
 // when ctx ends they may be stored later, and with ErrRejected and ErrLost only some of them may not.
 func (c *Call) Finish(ctx context.Context) error {
 	q := c.q
+	c.takeOwn()
 	for _, b := range c.full {
 		q.seal(b)
 	}
@@ -98,31 +105,42 @@ func settleAll(calls []*Call, err error) {
 type Lane struct {
 	*lane
 	call *Call
+	// open is where the block is: in the lane, or in own, which is not nil when the block is the call's alone.
+	open **openBlock
+	own  *ownSlot
 }
 
 // Builder to append the next row to. Ask again for each row, and call Added after it.
 func (l *Lane) Builder() rows.Builder {
-	if l.open == nil {
-		l.open = l.newBlock()
+	if *l.open == nil {
+		*l.open = l.begin()
 	}
-	return l.open.builder
+	return (*l.open).builder
 }
 
 // Added counts a row; at is its time.
 func (l *Lane) Added(at pcommon.Timestamp) {
-	b := l.open
+	b := *l.open
 	l.call.appended++
 	l.call.joins(b)
 	block := b.builder.Block()
 	b.sample(at)
-	if b.addDay(int64(at/nanosPerDay)) >= l.q.set.MaxDays || block.Rows >= l.maxRows() || block.Size() >= l.q.set.MaxBytes {
+	full := block.Rows >= l.maxRows() && l.own == nil
+	if b.addDay(int64(at/nanosPerDay)) >= l.q.set.MaxDays || full || block.Size() >= l.q.set.MaxBytes {
 		l.call.full = append(l.call.full, b)
-		l.open = nil
+		*l.open = nil
 		return
 	}
-	if block.Rows%pressEvery == 0 {
+	if block.Rows%pressEvery == 0 && l.own == nil {
 		l.q.press(block)
 	}
+}
+
+func (l *Lane) begin() *openBlock {
+	if l.own != nil {
+		return l.newOwn()
+	}
+	return l.newBlock()
 }
 
 const nanosPerDay = pcommon.Timestamp(24 * time.Hour)
@@ -140,6 +158,8 @@ func (c *Call) joins(b *openBlock) {
 
 // Unlock lets other callers append.
 func (l *Lane) Unlock() {
-	l.account()
-	l.mu.Unlock()
+	l.q.account(*l.open)
+	if l.own == nil {
+		l.mu.Unlock()
+	}
 }

@@ -57,10 +57,17 @@ type openBlock struct {
 	sampled []pcommon.Timestamp
 	// accounted bytes at the gate.
 	accounted int
+	// record names what brought the rows, part counts its blocks; see Call.Record.
+	record string
+	part   int
 }
 
-// maxFree is how many builders a lane keeps for reuse: one for the next block, one for what seals at the same time.
-const maxFree = 2
+// How many builders a lane keeps for reuse: one for the next block, one for what seals at the same time; blocks of records grow beside
+// one another.
+const (
+	maxFree       = 2
+	maxFreeRecord = 16
+)
 
 // pressEvery is after how many rows the open block's columns are compressed where that is worth it.
 const pressEvery = 64
@@ -77,12 +84,16 @@ func (l *lane) newBlock() *openBlock {
 }
 
 // recycle keeps the builder's memory for the next block.
-func (l *lane) recycle(b rows.Builder) {
-	b.Reset()
+func (l *lane) recycle(b *openBlock) {
+	keep := maxFree
+	if b.record != "" {
+		keep = maxFreeRecord
+	}
+	b.builder.Reset()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.free) < maxFree {
-		l.free = append(l.free, b)
+	if len(l.free) < keep {
+		l.free = append(l.free, b.builder)
 	}
 }
 
@@ -97,16 +108,18 @@ func (b *openBlock) addDay(day int64) int {
 	return len(b.days)
 }
 
-// account tells the gate how large the open block has become. With mu held.
-func (l *lane) account() {
-	if l.open == nil {
+// account tells the gate how large an open block has become. Only who may append to it may ask.
+func (q *Queue) account(b *openBlock) {
+	if b == nil {
 		return
 	}
-	block := l.open.builder.Block()
-	l.q.press(block)
+	block := b.builder.Block()
+	if b.record == "" {
+		q.press(block)
+	}
 	size := block.Held()
-	l.q.gate.change(0, size-l.open.accounted)
-	l.open.accounted = size
+	q.gate.change(0, size-b.accounted)
+	b.accounted = size
 }
 
 func (l *lane) maxRows() int { return l.q.set.MaxRows * int(l.factor.Load()) }

@@ -54,10 +54,10 @@ func (q *Queue) state(l *lane) laneState {
 // seal compresses a block on the goroutine of its caller.
 func (q *Queue) seal(b *openBlock) {
 	comp, _ := q.compressors.Get().(*nativeblock.Compressor)
-	sealed, err := b.builder.Block().Seal(comp)
+	sealed, id, err := b.compress(comp)
 	q.compressors.Put(comp)
 	rows := b.builder.Block().Rows
-	b.lane.recycle(b.builder)
+	b.lane.recycle(b)
 	if err != nil { // a mistake in a builder; nothing that data can cause
 		q.set.Logger.Error("A block could not be sealed", zap.String("table", b.lane.table), zap.Error(err))
 		q.set.Observer.Lost(b.lane.table, rows)
@@ -68,9 +68,9 @@ func (q *Queue) seal(b *openBlock) {
 		return
 	}
 	c := &chunk{
-		id: newID(), lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days),
+		id: id, lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days),
 		sampled: b.sampled,
-		solo:    q.store == nil || rows >= q.set.MaxRows/2,
+		solo:    q.store == nil || rows >= q.set.MaxRows/2 || b.record != "",
 	}
 	q.gate.change(0, c.size-b.accounted)
 	q.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ClickHouse/ch-go/compress"
+	"github.com/cespare/xxhash/v2"
 	"github.com/go-faster/city"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -96,10 +97,15 @@ type frameWriter struct {
 	buf  []byte // for callers
 	size int    // bytes that were written, before compression
 	err  error  // the first one
+
+	digest *xxhash.Digest // of what is written, where somebody wants it
 }
 
 func (w *frameWriter) write(p []byte) {
 	w.size += len(p)
+	if w.digest != nil {
+		_, _ = w.digest.Write(p) // never fails
+	}
 	if len(p) >= directSize {
 		w.flush()
 		for ; len(p) > frameSize; p = p[frameSize:] {

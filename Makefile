@@ -25,7 +25,7 @@ run: build node_modules ## Start ClickHouse, NGINX, an agent and the gateway her
 	@exec bin/quickstart $(ARGS)
 
 .PHONY: build
-build: $(GATEWAY) bin/agentsim bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
+build: $(GATEWAY) bin/agentsim bin/avika-topics bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
 
 $(GATEWAY): builder-config.yaml $(SOURCES)
 	@echo "building $@ (some minutes the first time)"
@@ -91,6 +91,19 @@ bench-faults: build bin/bench node_modules ## Five minutes of random faults unde
 bench-once: build ## The receiver's benchmarks once each, so that none of them rots
 	go test -run '^$$' -bench . -benchtime 1x ./receiver/...
 	cd tests && AVIKA_BENCH_SECONDS=1 go test -run '^$$' -bench . -benchtime 1x ./receiver
+
+KAFKA_LIBS := $(CURDIR)/.tools/kafka
+$(KAFKA_LIBS)/fetched: tests/kafka/pom.xml
+	@echo "fetching Apache Kafka with Maven (43 MB)"
+	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(KAFKA_LIBS) -DincludeScope=runtime
+	@touch $@
+
+.PHONY: kafka
+kafka: $(KAFKA_LIBS)/fetched ## Fetch Apache Kafka from Maven Central (needs Java 17 and Maven)
+
+.PHONY: test-kafka
+test-kafka: build node_modules kafka ## The tests of the queue on a real Apache Kafka, and those that end it
+	cd tests && AVIKA_KAFKA_LIBS=$(KAFKA_LIBS) go test -p 1 -timeout 20m -tags realkafka $(TESTFLAGS) ./kafka
 
 .PHONY: generate
 generate: ## Regenerate what mdatagen, protoc-gen-go and the dashboards' generator write

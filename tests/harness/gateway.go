@@ -33,6 +33,8 @@ type GatewayOptions struct {
 	StateDir string
 	// ID is GATEWAY_ID; default "gateway-1".
 	ID string
+	// Writer: the configuration is one that only reads from Kafka, so that there is just its health to wait for.
+	Writer bool
 	// NoOTLP: the configuration, unlike the shipped ones, has no OTLP receiver to wait for.
 	NoOTLP bool
 	// Env are further settings, "NAME=value"; they win.
@@ -45,6 +47,7 @@ type Gateway struct {
 	spec    localstack.Spec
 	process *localstack.Process
 	noOTLP  bool
+	writer  bool
 
 	localstack.GatewayPorts
 
@@ -65,7 +68,7 @@ func NewGateway(t testing.TB, opts GatewayOptions) *Gateway {
 	t.Helper()
 	ports, err := localstack.FreeGatewayPorts()
 	require.NoError(t, err)
-	g := &Gateway{t: t, GatewayPorts: ports, StateDir: opts.StateDir, noOTLP: opts.NoOTLP}
+	g := &Gateway{t: t, GatewayPorts: ports, StateDir: opts.StateDir, noOTLP: opts.NoOTLP, writer: opts.Writer}
 	if g.StateDir == "" {
 		g.StateDir = tempDir(t)
 	}
@@ -107,12 +110,16 @@ func (g *Gateway) Launch() {
 	g.process = p
 }
 
-// WaitReady waits until /ready answers 200 and agents and OTLP senders can connect.
+// WaitReady waits until /ready answers 200 and agents and OTLP senders can connect. A writer is ready when it is healthy.
 func (g *Gateway) WaitReady() {
 	g.t.Helper()
 	require.Eventually(g.t, func() bool {
 		if !g.Running() {
 			g.t.Fatalf("the gateway ended before it was ready: %v", g.process.Err())
+		}
+		if g.writer {
+			code, _, err := fetch(g.HealthURL())
+			return err == nil && code == http.StatusOK
 		}
 		code, _, err := fetch(g.URL("/ready"))
 		return err == nil && code == http.StatusOK && g.listens()

@@ -40,6 +40,9 @@ func ReadMetrics(url string) (Metrics, error) {
 // Has tells whether there is a metric of this name.
 func (m Metrics) Has(name string) bool { return m[name] != nil }
 
+// Series is how many series a metric has.
+func (m Metrics) Series(name string) int { return len(m[name].GetMetric()) }
+
 // Sum adds up the counters and gauges of a name, and the counts of a histogram, whose labels include the given ones.
 func (m Metrics) Sum(name string, labels map[string]string) (sum float64) {
 	for _, metric := range m[name].GetMetric() {

@@ -44,12 +44,15 @@ func (s *site) testMetricsAreDocumented(t *testing.T) {
 // TestOwnMetricsExist: what the page says of our components is in their metadata, and the other way round.
 func TestOwnMetricsExist(t *testing.T) {
 	own := map[string]bool{}
-	for _, component := range []string{"receiver/avikareceiver", "exporter/chbatchexporter", "extension/agentregistry"} {
+	for _, component := range []string{
+		"receiver/avikareceiver", "exporter/chbatchexporter", "extension/agentregistry", "extension/kafkalag", "extension/otlpencoding",
+		"processor/recordlimitprocessor",
+	} {
 		for _, name := range metadata(t, component) {
 			own[name] = true
 		}
 	}
-	prefixes := regexp.MustCompile(`^(nginx_gateway_|otelcol_(receiver_avika|exporter_ch_batch|extension_agent_registry)_)`)
+	prefixes := regexp.MustCompile(`^(nginx_gateway_|otelcol_(receiver_avika|exporter_ch_batch|extension_agent_registry|extension_kafka_lag|extension_otlp_encoding|processor_record_limit)_)`)
 	known := documented(t)
 	for name := range known {
 		if prefixes.MatchString(name) {

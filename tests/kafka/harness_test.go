@@ -1,0 +1,133 @@
+package kafka
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/tests/harness"
+)
+
+// way is a queue with ClickHouse behind it.
+type way struct {
+	t     *testing.T
+	queue *harness.Queue
+	ch    *harness.ClickHouse
+}
+
+func newWay(t *testing.T) *way {
+	t.Helper()
+	return newWayOn(t, harness.StartQueue(t))
+}
+
+func newWayOn(t *testing.T, q *harness.Queue) *way {
+	t.Helper()
+	w := &way{t: t, queue: q, ch: harness.StartClickHouse(t)}
+	out, code := w.topics()
+	require.Zero(t, code, out)
+	return w
+}
+
+// topics runs avika-topics and returns what it says and its exit code.
+func (w *way) topics(args ...string) (string, int) {
+	return avikaTopics(w.t, w.queue, args...)
+}
+
+func avikaTopics(t *testing.T, q *harness.Queue, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command(harness.Binary(t, "avika-topics"), args...)
+	cmd.Env = append(os.Environ(), q.Env()...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		require.NoError(t, err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// session is short, so that a writer that was killed is missed soon; a broker allows no less than 6 s by default.
+const session = "KAFKA_SESSION_TIMEOUT_MS=6000"
+
+func (w *way) ingest(env ...string) *harness.Gateway {
+	w.t.Helper()
+	return harness.StartGateway(w.t, harness.GatewayOptions{
+		Config: "embedded:ingest", Env: append(append(w.queue.Env(), "KAFKA_FLUSH_INTERVAL_MS=200"), env...),
+	})
+}
+
+func (w *way) writer(env ...string) *harness.Gateway {
+	w.t.Helper()
+	g := w.newWriter(env...)
+	g.Start()
+	return g
+}
+
+func (w *way) newWriter(env ...string) *harness.Gateway {
+	w.t.Helper()
+	return harness.NewGateway(w.t, harness.GatewayOptions{
+		Config: "embedded:writer", ClickHouse: w.ch.Addr(), Writer: true, Env: append(append(w.queue.Env(), session), env...),
+	})
+}
+
+// fleet sends n log entries of agents, rate a second each, in the background. The function it returns waits for the end.
+func (w *way) fleet(ingest *harness.Gateway, args ...string) (wait func()) {
+	var done sync.WaitGroup
+	done.Go(func() { harness.RunFleet(w.t, ingest.AgentAddr(), args...) })
+	return done.Wait
+}
+
+// exactlyOnce waits until n access records are stored, and requires that each is there once, and once in the rollup.
+func (w *way) exactlyOnce(n int) {
+	w.t.Helper()
+	require.EventuallyWithT(w.t, func(c *assert.CollectT) {
+		assert.EqualValues(c, n, w.ch.Uint(c, "SELECT uniqExact(request_id) FROM nginx_analytics.access_logs"), "lost")
+	}, settle, 200*time.Millisecond)
+	w.caughtUp()
+	assert.EqualValues(w.t, n, w.ch.Uint(w.t, "SELECT uniqExact(request_id) FROM nginx_analytics.access_logs"), "lost")
+	assert.EqualValues(w.t, n, w.ch.Uint(w.t, "SELECT count() FROM nginx_analytics.access_logs"), "doubled")
+	assert.EqualValues(w.t, n, w.ch.Uint(w.t, "SELECT sum(requests) FROM nginx_analytics.traffic_5min"), "the rollup")
+}
+
+const settle = 90 * time.Second
+
+// caughtUp waits until the group has committed everything, so that nothing comes any more.
+func (w *way) caughtUp() {
+	w.t.Helper()
+	require.EventuallyWithT(w.t, func(c *assert.CollectT) {
+		lags, err := w.queue.Admin.Lag(context.Background(), w.queue.Group())
+		lag := lags[w.queue.Group()]
+		if assert.NoError(c, err) && assert.NoError(c, lag.Error()) {
+			assert.Zero(c, lag.Lag.Total(), "records are not committed")
+		}
+	}, settle, 200*time.Millisecond)
+}
+
+// long is how long a fault lasts: short in the ordinary run.
+func long(short, full time.Duration) time.Duration {
+	if os.Getenv("AVIKA_FAULT_LONG") != "" {
+		return full
+	}
+	return short
+}
+
+// letters are the files of a gateway's dead-letter folder with a prefix and an extension.
+func letters(t *testing.T, g *harness.Gateway, prefix, ext string) (found []string) {
+	t.Helper()
+	entries, err := os.ReadDir(g.StateDir + "/dead-letter")
+	if os.IsNotExist(err) {
+		return nil
+	}
+	require.NoError(t, err)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) && strings.HasSuffix(e.Name(), ext) {
+			found = append(found, g.StateDir+"/dead-letter/"+e.Name())
+		}
+	}
+	return found
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -27,6 +28,10 @@ type signalExporter struct {
 	limits  SignalConfig
 	backend *backend
 
+	// started is closed when Start is over, or will not come any more.
+	started chan struct{}
+	opening sync.Once
+
 	queue   *blockqueue.Queue
 	tb      *metadata.TelemetryBuilder
 	observe *observer
@@ -40,6 +45,7 @@ func (e *signalExporter) Capabilities() consumer.Capabilities { return consumer.
 
 // Start opens the queue. ClickHouse is connected in the background.
 func (e *signalExporter) Start(ctx context.Context, host component.Host) error {
+	defer e.opening.Do(func() { close(e.started) })
 	client, err := e.storageClient(ctx, host)
 	if err != nil {
 		return err
@@ -132,6 +138,7 @@ func (e *signalExporter) storageClient(ctx context.Context, host component.Host)
 
 // Shutdown inserts what waits in memory, as long as drain_timeout allows.
 func (e *signalExporter) Shutdown(ctx context.Context) error {
+	e.opening.Do(func() { close(e.started) })
 	if e.queue == nil || e.stopped {
 		return nil
 	}
@@ -147,6 +154,9 @@ func (e *signalExporter) Shutdown(ctx context.Context) error {
 
 // begin takes room for rows. The error of a full queue is retryable.
 func (e *signalExporter) begin(ctx context.Context, rows int) (*blockqueue.Call, error) {
+	if err := e.waitStarted(ctx); err != nil {
+		return nil, fmt.Errorf("ch_batch: %w", err)
+	}
 	call, err := e.queue.Begin(ctx, rows)
 	if err != nil {
 		e.observe.refused(rows)
@@ -155,6 +165,22 @@ func (e *signalExporter) begin(ctx context.Context, rows int) (*blockqueue.Call,
 	call.Record(e.cfg.recordName(ctx))
 	e.backend.load.rows.Add(int64(rows))
 	return call, nil
+}
+
+var errNotStarted = errors.New("the exporter has not started")
+
+// waitStarted is for receivers that several signals share: they listen for all of them as soon as the exporter of one has
+// started, and reading the queue of another from disk takes its time.
+func (e *signalExporter) waitStarted(ctx context.Context) error {
+	select {
+	case <-e.started:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if e.queue == nil {
+		return errNotStarted
+	}
+	return nil
 }
 
 // finish waits until the rows are as safe as configured. Rows that ClickHouse rejects and that are in the dead-letter

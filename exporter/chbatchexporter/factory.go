@@ -42,7 +42,7 @@ func (f *factory) signal(set exporter.Settings, cfg component.Config, s pipeline
 	limits := map[pipeline.Signal]SignalConfig{
 		pipeline.SignalLogs: c.Logs, pipeline.SignalTraces: c.Traces, pipeline.SignalMetrics: c.Metrics,
 	}
-	return &signalExporter{cfg: c, set: set, signal: s, limits: limits[s], backend: b}, nil
+	return &signalExporter{cfg: c, set: set, signal: s, limits: limits[s], backend: b, started: make(chan struct{})}, nil
 }
 
 func (f *factory) createLogs(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {

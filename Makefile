@@ -11,7 +11,7 @@ COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 DATE ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 BUILDINFO := github.com/avika-ai/avika-collector/internal/buildinfo
 LDFLAGS := -s -w -X $(BUILDINFO).Version=$(VERSION) -X $(BUILDINFO).Commit=$(COMMIT) -X $(BUILDINFO).Date=$(DATE)
-SOURCES := $(shell git ls-files -co --exclude-standard -- '*.go' go.mod go.sum '*.html' '*.css' '*.js' '*.sql' 'distributions/*.yaml' 'extension/*.yaml' | grep -v '^tests/')
+SOURCES := $(shell git ls-files -co --exclude-standard -- '*.go' go.mod go.sum '*.html' '*.css' '*.js' 'extension/*.svg' '*.sql' 'distributions/*.yaml' 'extension/*.yaml' | grep -v '^tests/')
 
 GATEWAY := bin/otelcol-avika
 FORMATTED := git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$|generated_'
@@ -104,6 +104,10 @@ kafka: $(KAFKA_LIBS)/fetched ## Fetch Apache Kafka from Maven Central (needs Jav
 .PHONY: test-kafka
 test-kafka: build node_modules kafka ## The tests of the queue on a real Apache Kafka, and those that end it
 	cd tests && AVIKA_KAFKA_LIBS=$(KAFKA_LIBS) go test -p 1 -timeout 20m -tags realkafka $(TESTFLAGS) ./kafka
+
+.PHONY: screenshots
+screenshots: build node_modules ## Make the pictures of the fleet page in docs/images anew
+	cd tests && go test -tags screenshots -run TestScreenshots -count 1 ./registry
 
 .PHONY: generate
 generate: ## Regenerate what mdatagen, protoc-gen-go and the dashboards' generator write

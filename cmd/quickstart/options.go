@@ -135,7 +135,7 @@ func (o *options) addresses(nginx bool) string {
 	if nginx {
 		add("NGINX", url(o.nginxPort, "/"))
 	}
-	add("fleet", url(o.httpPort, "/api/v1/agents"))
+	add("fleet page", url(o.httpPort, "/"))
 	add("metrics", url(o.metricsPort, "/metrics"))
 	if o.clickHouse == "" {
 		add("ClickHouse", url(o.clickHouseHTTPPort, "/play")+" (database "+o.database+", native port "+strconv.Itoa(o.clickHousePort)+")")

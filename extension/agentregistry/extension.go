@@ -24,6 +24,7 @@ import (
 	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/agentservice"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/fleet"
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/fleetpage"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/httpapi"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/metadata"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
@@ -249,6 +250,9 @@ func (r *registry) createServer(ctx context.Context, host component.Host, gatewa
 		return err
 	}
 	settings.Peers = peers
+	if settings.Page, err = fleetpage.Handler(); err != nil {
+		return err
+	}
 	handler := httpapi.New(settings, r.fleet, r.store, r.settings.Logger, r.stopping)
 	// Authentication is in the handler, which knows what probes and the page's files do not need it for.
 	server := r.config.HTTP

@@ -20,6 +20,10 @@ type agent struct {
 	id       string
 	version  string
 	commands chan *agentv1.ServerCommand
+	// dress changes what the agent says of itself, state is what it says of its configuration, pace its requests a second.
+	dress func(*agentv1.Heartbeat)
+	state *agentv1.StateSnapshot
+	pace  func() int64
 
 	mu     sync.Mutex
 	stream *connection
@@ -41,7 +45,10 @@ type connection struct {
 
 func newAgent(t testing.TB, id string) *agent {
 	t.Helper()
-	a := &agent{t: t, id: id, version: "1.110", commands: make(chan *agentv1.ServerCommand, 64)}
+	a := &agent{
+		t: t, id: id, version: "1.110", commands: make(chan *agentv1.ServerCommand, 64),
+		dress: func(*agentv1.Heartbeat) {}, pace: func() int64 { return 50 },
+	}
 	t.Cleanup(a.leave)
 	return a
 }
@@ -96,14 +103,18 @@ func (c *connection) send(m *agentv1.AgentMessage) {
 func (a *agent) beat(ctx context.Context, c *connection) {
 	first := &agentv1.Heartbeat{Hostname: "host-" + a.id, Version: "unknown", AgentVersion: a.version}
 	c.send(a.message(&agentv1.AgentMessage{Payload: &agentv1.AgentMessage_Heartbeat{Heartbeat: first}}))
+	if a.state != nil {
+		c.send(a.message(&agentv1.AgentMessage{Payload: &agentv1.AgentMessage_State{State: a.state}}))
+	}
 	started := time.Now()
 	for {
 		full := &agentv1.Heartbeat{
 			Hostname: "host-" + a.id, Version: "1.24.0", Uptime: time.Since(started).Seconds(), AgentVersion: a.version, Labels: map[string]string{"environment": "e2e"},
 			Instances: []*agentv1.NginxInstance{{Pid: "1", Version: "1.24.0", ConfPath: "/etc/nginx/nginx.conf", Status: "RUNNING"}},
 		}
+		a.dress(full)
 		a.mu.Lock()
-		a.total += 50
+		a.total += a.pace()
 		total := a.total
 		a.mu.Unlock()
 		c.send(a.message(&agentv1.AgentMessage{Payload: &agentv1.AgentMessage_Heartbeat{Heartbeat: full}}))
@@ -155,13 +166,17 @@ func (a *agent) answer(c *connection, request *agentv1.LogRequest) {
 
 // request logs one request of NGINX.
 func (a *agent) request(id string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	now := time.Now()
-	entry := &agentv1.LogEntry{
+	a.write(&agentv1.LogEntry{
 		Timestamp: now.Unix(), LogType: "access", RemoteAddr: "192.0.2.1", RequestMethod: "GET", RequestUri: "/" + id, Status: 200, RequestId: id,
 		Content: fmt.Sprintf(`{"ts":%q,"req_id":%q,"client":"192.0.2.1","method":"GET","path":"/%s","status":200}`, now.UTC().Format(time.RFC3339), id, id),
-	}
+	})
+}
+
+// write adds a line to the log, and sends it as often as a stock agent does.
+func (a *agent) write(entry *agentv1.LogEntry) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.log = append(a.log, entry)
 	for range 1 + a.follow {
 		if a.stream != nil {

@@ -128,10 +128,16 @@ func metrics(t *testing.T, g *harness.Gateway) {
 	} {
 		assert.True(t, m.Has(name), name)
 	}
+	assert.True(t, m.Has("otelcol_process_memory_rss_bytes"), "the collector's own are beside them")
 	assert.EqualValues(t, fleet, m.Sum("nginx_gateway_agents_total", map[string]string{"status": "online"}))
 	assert.EqualValues(t, 1, m.Sum("nginx_gateway_info", nil))
 	assert.Positive(t, m.Sum("nginx_gateway_db_operations_total", map[string]string{"operation": "sync", "outcome": "ok"}))
 	assert.Positive(t, m.Sum("nginx_gateway_gc_pause_total_ns", nil))
+	grown := func(name string) bool { return g.Metrics(t).Sum(name, nil) > m.Sum(name, nil) }
+	for _, name := range []string{"nginx_gateway_messages_total", "nginx_gateway_db_operations_total"} {
+		assert.Eventually(t, func() bool { return grown(name) }, harness.WaitFor, harness.Tick, name)
+		assert.Equal(t, "COUNTER", m[name].GetType().String(), name)
+	}
 }
 
 // ended waits for a stream's end and returns its status.

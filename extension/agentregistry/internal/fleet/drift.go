@@ -38,6 +38,38 @@ func (f *Fleet) drift(e *entry) (state, baseline string) {
 	return Drifted, b.Name
 }
 
+// judgedAnew returns a function that, called after the changes are applied, finds the agents whose drift changed because a baseline
+// did, or the agent that one refers to. The fleet's lock is held.
+func (f *Fleet) judgedAnew(changes *store.Changes) func() []string {
+	if !f.movesDrift(changes) {
+		return func() []string { return nil }
+	}
+	before := make(map[string]string, len(f.entries))
+	for id, e := range f.entries {
+		before[id], _ = f.drift(e)
+	}
+	return func() []string {
+		var changed []string
+		for id, e := range f.entries {
+			if now, _ := f.drift(e); now != before[id] {
+				changed = append(changed, id)
+			}
+		}
+		return changed
+	}
+}
+
+// movesDrift says whether the changes may change the drift of agents that are not among them.
+func (f *Fleet) movesDrift(changes *store.Changes) bool {
+	same := func(a, b store.Baseline) bool { return a.Name == b.Name && a.CreatedAt.Equal(b.CreatedAt) }
+	if !slices.EqualFunc(f.baselines, changes.Baselines, same) {
+		return true
+	}
+	return slices.ContainsFunc(changes.Agents, func(a store.Agent) bool {
+		return slices.ContainsFunc(f.baselines, func(b store.Baseline) bool { return b.Reference == a.ID })
+	})
+}
+
 // baselineFor chooses: the agent's own baseline, else the one with the most labels, else the first name.
 func (f *Fleet) baselineFor(a *store.Agent) *store.Baseline {
 	var best *store.Baseline

@@ -112,10 +112,11 @@ func (f *Fleet) entryOf(agentID, hostname string) *entry {
 	return e
 }
 
-// apply takes changes from the store.
+// apply takes changes from the store, and returns the agents that look different now.
 func (f *Fleet) apply(changes store.Changes, asked time.Time) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	judged := f.judgedAnew(&changes)
 	f.offset = changes.Now.Sub(f.settings.Clock().Add(-time.Since(asked) / 2))
 	f.loaded, f.cursor, f.baselines = true, changes.Cursor, changes.Baselines
 	var changed []string
@@ -134,7 +135,7 @@ func (f *Fleet) apply(changes store.Changes, asked time.Time) []string {
 		f.applyRemoved(id)
 		changed = append(changed, id)
 	}
-	return append(changed, f.applyGateways(changes)...)
+	return append(append(changed, f.applyGateways(changes)...), judged()...)
 }
 
 // forgetMissing drops agents that the store does not know, but not those that are about to be written.

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"go.uber.org/zap"
@@ -115,13 +116,17 @@ func (f *Fleet) untilNextSync() time.Duration {
 	return next
 }
 
-// flushLoop shares last seen and rates of local agents, and fetches those of the others.
+// flushLoop shares last seen and rates of local agents, and fetches those of the others. It begins at a random moment, so that
+// gateways that start together do not flush together for ever: commands would wait for all of them.
 func (f *Fleet) flushLoop(ctx context.Context) {
-	every(ctx, f.settings.FlushInterval, func() {
+	share := func() {
 		if f.DatabaseState().State == Connected {
 			f.failed(ctx, "share when agents were seen", f.flush(ctx))
 		}
-	})
+	}
+	pause(ctx, rand.N(f.settings.FlushInterval))
+	share()
+	every(ctx, f.settings.FlushInterval, share)
 }
 
 func (f *Fleet) flush(ctx context.Context) error {

@@ -20,6 +20,7 @@ func changes(g *gateway) map[string]string {
 		g.url + "/api/v1/agents/a/commands": "POST",
 		g.url + "/api/v1/agents/a/logs":     "GET",
 		g.url + "/api/v1/baselines/b":       "PUT",
+		g.url + "/api/v1/baselines/c":       "DELETE",
 	}
 }
 
@@ -56,6 +57,30 @@ func TestForeignPagesControlNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	assert.Equal(t, http.StatusForbidden, answer.StatusCode, "a foreign name that points here")
+}
+
+func TestForeignPagesReadNothing(t *testing.T) {
+	g := one(t, nil)
+	for _, path := range []string{"/api/v1/agents", "/api/v1/events?activity=false", "/health"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+path, nil)
+		require.NoError(t, err)
+		request.Header.Set("Origin", "https://evil.example")
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		cancel()
+		_ = answer.Body.Close() // the stream of events was cut
+		assert.Empty(t, answer.Header.Get("Access-Control-Allow-Origin"), path)
+		for name, value := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+			"Cross-Origin-Resource-Policy": "same-origin", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+		} {
+			assert.Equal(t, value, answer.Header.Get(name), path)
+		}
+	}
+	preflight, _ := call(t, nil, http.MethodOptions, g.url+"/api/v1/agents/a", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "DELETE")
+	assert.Empty(t, preflight.Header.Get("Access-Control-Allow-Methods"))
+	assert.GreaterOrEqual(t, preflight.StatusCode, http.StatusBadRequest)
 }
 
 type identity struct{ subject string }

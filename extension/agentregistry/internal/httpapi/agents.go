@@ -146,12 +146,23 @@ func (a *server) agent(r *http.Request) (*agentBody, error) {
 	}
 	commands, failed := a.store.Commands(r.Context(), s.ID, 10)
 	body.Commands = commandBodies(commands)
-	for _, err := range []error{err, failed} {
+	differences, unexplained := a.differences(r, &s)
+	body.Differences = differences
+	for _, err := range []error{err, failed, unexplained} {
 		if err != nil && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
 	}
 	return body, nil
+}
+
+// differences are the files in which an agent differs from its baseline.
+func (a *server) differences(r *http.Request, s *fleet.State) ([]difference, error) {
+	if s.Drift != fleet.Drifted {
+		return []difference{}, nil
+	}
+	explained, err := a.fleet.Explain(r.Context(), []fleet.State{*s})
+	return differences(explained[s.ID]), err
 }
 
 func describe(s *fleet.State) *agentBody {

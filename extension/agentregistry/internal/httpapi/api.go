@@ -56,7 +56,8 @@ func New(settings Settings, f *fleet.Fleet, s store.Store, logger *zap.Logger, s
 	}
 	mux.Handle("/api/", a.authenticated(func(_ http.ResponseWriter, r *http.Request) error { return a.unknown(r) }))
 	if settings.Page != nil {
-		mux.Handle("GET /", settings.Page)
+		mux.Handle("GET /{$}", settings.Page)
+		mux.Handle("GET /assets/", settings.Page)
 	}
 	return secure(mux)
 }

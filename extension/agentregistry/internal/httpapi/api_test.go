@@ -225,6 +225,8 @@ func checkDrift(t *testing.T, doc *spec, g *gateway) {
 	assert.Equal(t, []any{map[string]any{
 		"kind": "site", "path": "/etc/nginx/a.conf", "change": "modified", "expected": "site of web-2", "actual": "site of web-1-192-0-2-7",
 	}}, drifted["files"])
+	_, one := call(t, doc, "GET", g.url+"/api/v1/agents/web-1-192-0-2-7", "")
+	assert.Equal(t, drifted["files"], one["differences"])
 	_, body = call(t, doc, "GET", g.url+"/api/v1/drift?baseline=fixed", "")
 	assert.Empty(t, body["agents"])
 	_, body = call(t, doc, "GET", g.url+"/api/v1/agents?drift=drifted", "")

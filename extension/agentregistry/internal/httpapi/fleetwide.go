@@ -124,13 +124,17 @@ func (a *server) listDrift(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, body)
 }
 
-func drifted(s *fleet.State, differences []fleet.Difference) driftedAgent {
-	out := driftedAgent{
+func drifted(s *fleet.State, found []fleet.Difference) driftedAgent {
+	return driftedAgent{
 		ID: s.ID, Hostname: s.Facts.Hostname, Status: statusOf(s.Online), Baseline: s.Baseline, ConfigHash: s.Agent.Config.Hash,
-		Files: make([]difference, 0, len(differences)),
+		Files: differences(found),
 	}
-	for _, d := range differences {
-		out.Files = append(out.Files, difference(d))
+}
+
+func differences(found []fleet.Difference) []difference {
+	out := make([]difference, len(found))
+	for i, d := range found {
+		out[i] = difference(d)
 	}
 	return out
 }

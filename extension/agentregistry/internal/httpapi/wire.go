@@ -114,6 +114,7 @@ type agentBody struct {
 	Session         *sessionBody  `json:"session"`
 	Decision        *decisionBody `json:"decision"`
 	Baseline        *string       `json:"baseline"`
+	Differences     []difference  `json:"differences"`
 	Config          *configBody   `json:"config"`
 	Commands        []commandBody `json:"commands"`
 	LabelsTruncated bool          `json:"labels_truncated"`

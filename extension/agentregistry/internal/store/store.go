@@ -60,7 +60,8 @@ type Store interface {
 	Claim(ctx context.Context, incarnation int64) ([]Command, error)
 	// UpdateCommands moves commands on. An impossible move (see Transition) is ignored.
 	UpdateCommands(ctx context.Context, updates []CommandUpdate) error
-	// ConfirmUpdates marks sent updates of the agent as succeeded that asked for this version, or for the latest.
+	// ConfirmUpdates marks updates of the agent as succeeded that asked for this version, or for the latest: those that were
+	// sent, and those claimed to be sent, as the agent may be back before that is written.
 	ConfirmUpdates(ctx context.Context, agentID, version string) error
 	Commands(ctx context.Context, agentID string, limit int) ([]Command, error)
 	Command(ctx context.Context, id string) (Command, error)

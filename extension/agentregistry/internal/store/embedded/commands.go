@@ -118,6 +118,7 @@ func (s *Store) move(c *command, state store.CommandState, result string) {
 
 // ConfirmUpdates implements store.Store.
 func (s *Store) ConfirmUpdates(_ context.Context, agentID, version string) error {
+	defer s.notify(store.Notification{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, err := s.get(agentID)
@@ -125,7 +126,7 @@ func (s *Store) ConfirmUpdates(_ context.Context, agentID, version string) error
 		return nil // removed meanwhile: its commands are gone too
 	}
 	for _, c := range r.commands {
-		waits := c.State == store.CommandSent || c.State == store.CommandUnconfirmed
+		waits := c.State == store.CommandSent || c.State == store.CommandUnconfirmed || c.State == store.CommandPending && c.Claimed != 0
 		if c.Type == store.TypeUpdate && waits && store.SameVersion(c.Parameters.Version, version) {
 			s.move(c, store.CommandSucceeded, store.ReasonNewVersion+" "+version)
 		}

@@ -187,7 +187,8 @@ func sweepCommands(batch *pgx.Batch, p store.SweepPolicy) {
 // finish ends the commands that the condition chooses.
 func finish(condition string) string {
 	return `with done as (
-			update avika.commands c set state = $1, result = $2, finished_at = now(), xid = pg_current_xact_id()::text::bigint
+			update avika.commands c set state = $1, result = $2, finished_at = now(),
+				sent_at = case when $1 = 'succeeded' then coalesce(sent_at, now()) else sent_at end, xid = pg_current_xact_id()::text::bigint
 			where ` + condition + ` returning id, agent_id, type, gateway_id, result)
 		insert into avika.history (agent_id, kind, gateway_id, detail)
 		select agent_id, 'command', gateway_id, concat_ws(' ', type, id, $1::text, result) from done`

@@ -112,7 +112,7 @@ func (s *Store) UpdateCommands(ctx context.Context, updates []store.CommandUpdat
 // ConfirmUpdates implements store.Store.
 func (s *Store) ConfirmUpdates(ctx context.Context, agentID, version string) error {
 	batch := &pgx.Batch{}
-	batch.Queue(finish(`agent_id = $3 and type = 'update' and state in ('sent', 'unconfirmed')
+	batch.Queue(finish(`agent_id = $3 and type = 'update' and (state in ('sent', 'unconfirmed') or state = 'pending' and claimed <> 0)
 		and (parameters->>'version' = 'latest' or ltrim(parameters->>'version', 'v') = ltrim($4, 'v'))`),
 		string(store.CommandSucceeded), store.ReasonNewVersion+" "+version, agentID, version)
 	notifyAll(batch)

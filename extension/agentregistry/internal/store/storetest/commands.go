@@ -205,12 +205,13 @@ func testUpdateConfirmed(t *testing.T, s store.Store) {
 	}
 	create(t, s, store.Command{ID: "reload", AgentID: "a", Type: store.TypeReload})
 	claim(t, s, incarnation)
-	for _, id := range []string{"same", "latest", "other", "reload"} {
+	create(t, s, store.Command{ID: "waiting", AgentID: "a", Type: store.TypeUpdate, Parameters: store.Parameters{Version: "1.111"}})
+	for _, id := range []string{"latest", "other", "reload"} { // that "same" was sent too is not written yet
 		move(t, s, id, "a", store.CommandSent, "")
 	}
 	require.NoError(t, s.ConfirmUpdates(t.Context(), "a", "1.111"))
 	for id, want := range map[string]store.CommandState{
-		"same": store.CommandSucceeded, "latest": store.CommandSucceeded, "other": store.CommandSent, "reload": store.CommandSent,
+		"same": store.CommandSucceeded, "latest": store.CommandSucceeded, "other": store.CommandSent, "reload": store.CommandSent, "waiting": store.CommandPending,
 	} {
 		c, err := s.Command(t.Context(), id)
 		require.NoError(t, err)

@@ -25,7 +25,7 @@ run: build node_modules ## Start ClickHouse, NGINX, an agent and the gateway her
 	@exec bin/quickstart $(ARGS)
 
 .PHONY: build
-build: $(GATEWAY) bin/agentsim bin/avika-topics bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
+build: $(GATEWAY) bin/agentsim bin/avika-sizing bin/avika-topics bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
 
 $(GATEWAY): builder-config.yaml $(SOURCES)
 	@echo "building $@ (some minutes the first time)"
@@ -53,8 +53,26 @@ servers: node_modules ## Install NGINX, PostgreSQL, Chromium and ClickHouse's en
 unit-test: bin/localstack node_modules ## Unit tests, with a real ClickHouse and PostgreSQL where a test asks for one
 	bin/localstack exec --clickhouse --postgres -- go test -race $(TESTFLAGS) ./...
 
+# A Helm that is built from source would take Kubernetes 1.20 for granted where there is no cluster.
+bin/helm: internal/tools/helm/go.mod
+	@echo "building $@"
+	@go build -modfile=internal/tools/helm/go.mod -ldflags '-s -w -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34' -o $@ helm.sh/helm/v3/cmd/helm
+
+bin/kubernetes/%: internal/tools/kubernetes/go.mod
+	@echo "building $@ (some minutes the first time)"
+	@cd internal/tools/kubernetes && go build -trimpath -ldflags '-s -w $(addprefix -X k8s.io/component-base/version.,gitVersion=v1.37.2 gitMajor=1 gitMinor=37)' \
+		-o ../../../$@ $(if $(filter etcd,$*),go.etcd.io/etcd/server/v3,k8s.io/kubernetes/cmd/$*)
+
+.PHONY: helm-test
+helm-test: build bin/helm node_modules ## The Helm chart without a cluster; with CHART_DIR=... on the official collector chart
+	cd tests && go test $(TESTFLAGS) ./helm
+
+.PHONY: helm-cluster-test
+helm-cluster-test: build bin/helm bin/kubernetes/etcd bin/kubernetes/kube-apiserver bin/kubernetes/kubectl ## The Helm chart on a real Kubernetes API server
+	cd tests && go test -tags cluster -run TestCluster -v $(TESTFLAGS) ./helm
+
 .PHONY: e2e-test
-e2e-test: build node_modules ## The built gateway with the shipped configurations against real servers
+e2e-test: build bin/helm node_modules ## The built gateway with the shipped configurations against real servers
 	cd tests && go test -p 1 -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: fault-test
@@ -129,7 +147,7 @@ lint: ## Format, vet and staticcheck
 
 .PHONY: check-generated
 check-generated: generate ## Fail when regenerating changes a committed file
-	@git diff --exit-code --stat -- '*.pb.go' '*generated_*' '*/documentation.md' '*/metadata/*' deploy/grafana/dashboards || \
+	@git diff --exit-code --stat -- '*.pb.go' '*generated_*' '*/documentation.md' '*/metadata/*' deploy/grafana/dashboards deploy/helm/avika || \
 		{ echo "generated files are stale: commit what make generate wrote"; exit 1; }
 
 .PHONY: validate

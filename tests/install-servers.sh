@@ -9,6 +9,7 @@ have nginx '/usr/sbin/nginx' || missing+=(nginx)
 have initdb '/usr/lib/postgresql/*/bin/initdb' || missing+=(postgresql)
 have chromium '/usr/bin/chromium' || missing+=(chromium)
 have pgbouncer '/usr/sbin/pgbouncer' || missing+=(pgbouncer)
+have curl '/usr/bin/curl' || missing+=(curl)
 have promtool /usr/bin/promtool || missing+=(prometheus)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -1,0 +1,18 @@
+{{- define "avika.plan.writer" -}}
+{{- $v := .Values.writer -}}
+{{- if $v.enabled -}}
+{{- if not $v.replicaCount }}{{ $_ := set $v "replicaCount" 2 }}{{ end -}}
+{{- $cpu := dict "limit" "2" "request" "500m" -}}
+{{- $_ := set $v "resources" (include "avika.resources" (dict "given" $v.resources "cpu" $cpu "memory" "2Gi" "part" 4) | fromYaml) -}}
+{{- $config := .Files.Get "files/writer.yaml" | fromYaml -}}
+{{- include "avika.config.exporter" (dict "root" . "config" $config) -}}
+{{- $env := concat (include "avika.env.clickhouse" . | fromYaml).env (include "avika.env.kafka" . | fromYaml).env -}}
+{{- $volumes := list (dict "name" "state" "emptyDir" (dict "sizeLimit" .Values.queue.size)) -}}
+{{- $mounts := list (dict "name" "state" "mountPath" "/var/lib/otelcol-avika") -}}
+{{- if .Values.clickhouse.tls.caSecret -}}
+{{- $volumes = append $volumes (dict "name" "clickhouse-ca" "secret" (dict "secretName" .Values.clickhouse.tls.caSecret)) -}}
+{{- $mounts = append $mounts (dict "name" "clickhouse-ca" "mountPath" "/etc/avika/clickhouse" "readOnly" true) -}}
+{{- end -}}
+{{- include "avika.plan.workload" (dict "root" . "values" $v "alias" "writer" "env" $env "volumes" $volumes "mounts" $mounts "config" $config) -}}
+{{- end -}}
+{{- end }}

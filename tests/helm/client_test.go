@@ -1,0 +1,66 @@
+package helm
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/avika-ai/avika-collector/tests/harness"
+)
+
+// client sends log records one by one over OTLP/HTTP, each until it is acknowledged.
+type client struct {
+	url          string
+	done         chan struct{}
+	running      sync.WaitGroup
+	acknowledged int
+}
+
+func startClient(t *testing.T, addr string) *client {
+	t.Helper()
+	c := &client{url: "http://" + addr + "/v1/logs", done: make(chan struct{})}
+	c.running.Go(c.run)
+	t.Cleanup(func() { c.stop() })
+	return c
+}
+
+// stop ends the sending and returns how many records were acknowledged.
+func (c *client) stop() int {
+	select {
+	case <-c.done:
+	default:
+		close(c.done)
+	}
+	c.running.Wait()
+	return c.acknowledged
+}
+
+func (c *client) run() {
+	for {
+		select {
+		case <-c.done:
+			return
+		default:
+		}
+		for !c.send(fmt.Sprintf("record-%d", c.acknowledged)) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		c.acknowledged++
+	}
+}
+
+func (c *client) send(id string) bool {
+	record := fmt.Sprintf(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"%d","body":{"stringValue":%q}}]}]}]}`, time.Now().UnixNano(), id)
+	resp, err := http.Post(c.url, "application/json", strings.NewReader(record))
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// otlpAddr is host:port of a gateway's OTLP/HTTP.
+func otlpAddr(g *harness.Gateway) string { return strings.TrimPrefix(g.OTLPHTTPURL(""), "http://") }

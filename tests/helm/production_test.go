@@ -1,0 +1,228 @@
+package helm
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+)
+
+// TestPodsHaveNoRights: nobody is root, writes to the image, gains rights or talks to Kubernetes; everybody has limits.
+func TestPodsHaveNoRights(t *testing.T) {
+	for name, pod := range render(t, profile("enterprise", "queued")...).pods() {
+		t.Run(name, func(t *testing.T) {
+			require.NotNil(t, pod.SecurityContext)
+			assert.True(t, *pod.SecurityContext.RunAsNonRoot)
+			assert.NotZero(t, *pod.SecurityContext.RunAsUser)
+			assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type)
+			assert.False(t, *pod.AutomountServiceAccountToken)
+			for _, container := range pod.Containers {
+				assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem)
+				assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
+				assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop)
+				assert.False(t, container.Resources.Limits.Memory().IsZero())
+				assert.False(t, container.Resources.Requests.Cpu().IsZero())
+			}
+		})
+	}
+}
+
+func TestServersHaveProbes(t *testing.T) {
+	m := render(t, profile("queued")...)
+	for _, name := range []string{"avika-gateway", "avika-writer", "avika-clickhouse", "avika-postgresql", "avika-redpanda"} {
+		container := m.pods()[name].Containers[0]
+		assert.NotNil(t, container.StartupProbe, name)
+		assert.NotNil(t, container.LivenessProbe, name)
+		assert.NotNil(t, container.ReadinessProbe, name)
+	}
+	ready := m.pods()["avika-gateway"].Containers[0].ReadinessProbe.HTTPGet
+	assert.Equal(t, "5021/ready", ready.Port.String()+ready.Path)
+	// The official chart's probes cannot speak TLS, and port 13133 has none.
+	withTLS := render(t, installations()["keys, TLS, token"]...).pods()["avika-gateway"].Containers[0].ReadinessProbe.HTTPGet
+	assert.Equal(t, "13133/", withTLS.Port.String()+withTLS.Path)
+}
+
+func TestOnlyUsedPortsAreOpen(t *testing.T) {
+	m := render(t, profile("queued")...)
+	ports := map[string][]string{}
+	for _, name := range []string{"avika-gateway", "avika-writer"} {
+		for _, p := range get[*corev1.Service](m, name).Spec.Ports {
+			ports[name] = append(ports[name], p.Name)
+		}
+	}
+	assert.ElementsMatch(t, []string{"agents", "api", "metrics", "otlp", "otlp-http"}, ports["avika-gateway"])
+	assert.Equal(t, []string{"metrics"}, ports["avika-writer"])
+}
+
+// TestStopsHaveTheTimeTheyNeed: what the configuration may take to hand on what it holds is less than Kubernetes waits.
+func TestStopsHaveTheTimeTheyNeed(t *testing.T) {
+	for name, args := range map[string][]string{"deployment": {}, "statefulset": set("gateway.mode=statefulset")} {
+		m := render(t, args...)
+		pod := m.pods()["avika-gateway"]
+		drain, err := time.ParseDuration(at(t, m.config("avika-gateway"), "exporters", "ch_batch", "drain_timeout").(string))
+		require.NoError(t, err)
+		const receiver = 10 * time.Second // its default shutdown_timeout
+		sleep := time.Duration(pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds) * time.Second
+		assert.Positive(t, sleep, "load balancers must hear of it first")
+		assert.Greater(t, time.Duration(*pod.TerminationGracePeriodSeconds)*time.Second, sleep+receiver+drain+5*time.Second, name)
+	}
+}
+
+func TestRolloutsStartBeforeTheyStop(t *testing.T) {
+	m := render(t, profile("medium")...)
+	rolling := get[*appsv1.Deployment](m, "avika-gateway").Spec.Strategy.RollingUpdate
+	assert.Equal(t, "1 0", rolling.MaxSurge.String()+" "+rolling.MaxUnavailable.String())
+	budget := get[*policyv1.PodDisruptionBudget](m, "avika-gateway").Spec
+	assert.Equal(t, "1", budget.MaxUnavailable.String())
+	spread := m.pods()["avika-gateway"].TopologySpreadConstraints
+	require.Len(t, spread, 2)
+	selected := get[*appsv1.Deployment](m, "avika-gateway").Spec.Template.Labels
+	for key, value := range spread[0].LabelSelector.MatchLabels {
+		assert.Equal(t, value, selected[key])
+	}
+}
+
+// TestNetworkPoliciesLetClientsIn, and nobody else: labels and ports fit the pods.
+func TestNetworkPoliciesLetClientsIn(t *testing.T) {
+	m := render(t, profile("queued")...)
+	for server, clients := range map[string][]string{
+		"avika-clickhouse": {"avika-gateway", "avika-writer"}, "avika-postgresql": {"avika-gateway"},
+		"avika-redpanda": {"avika-gateway", "avika-writer"},
+	} {
+		policy := get[*networkingv1.NetworkPolicy](m, server).Spec
+		assert.Equal(t, statefulSet(m, server).Spec.Selector.MatchLabels, policy.PodSelector.MatchLabels)
+		for _, client := range clients {
+			labels := get[*appsv1.Deployment](m, client).Spec.Template.Labels
+			assert.Equal(t, "true", labels[server+"-client"], "%s to %s", client, server)
+		}
+		var admitted []string
+		for _, rule := range policy.Ingress {
+			for _, from := range rule.From {
+				for label := range from.PodSelector.MatchLabels {
+					admitted = append(admitted, label)
+				}
+			}
+		}
+		assert.Contains(t, admitted, server+"-client")
+	}
+	assert.NotNil(t, find[*networkingv1.NetworkPolicy](m, "avika-gateway"))
+}
+
+func TestMonitoring(t *testing.T) {
+	plain := render(t)
+	assert.Nil(t, find[*serviceMonitor](plain, "avika-gateway"))
+	m := render(t, append(profile("queued"), set("monitoring.enabled=true", "monitoring.labels.release=kps")...)...)
+	for _, name := range []string{"avika-gateway", "avika-writer", "avika-clickhouse"} {
+		monitor := get[*serviceMonitor](m, name)
+		assert.Equal(t, "kps", monitor.Labels["release"], name)
+		assert.Equal(t, "metrics", monitor.Spec.Endpoints[0].Port)
+	}
+	rules := get[*prometheusRule](m, "avika-gateway")
+	assert.Equal(t, "kps", rules.Labels["release"])
+	var alerts []string
+	for _, group := range rules.Spec.Groups {
+		for _, rule := range group.Rules {
+			alerts = append(alerts, rule.Alert)
+		}
+	}
+	for _, guide := range []string{"GatewayHighMemory", "ClickHouseInsertLag", "AgentConnectionDrop"} {
+		assert.Contains(t, alerts, guide)
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	m := render(t, set("clickhouse.password=of-clickhouse", "postgresql.auth.password=of-postgresql")...)
+	assert.Equal(t, "of-clickhouse", m.env("avika-gateway")["CLICKHOUSE_PASSWORD"])
+	assert.Equal(t, "of-clickhouse", m.env("avika-clickhouse")["AVIKA_CLICKHOUSE_PASSWORD"])
+	assert.Equal(t, "of-postgresql", m.env("avika-gateway")["PGPASSWORD"])
+	assert.Equal(t, "of-postgresql", m.env("avika-postgresql")["POSTGRES_PASSWORD"])
+	assert.NotContains(t, m.relay("avika-gateway"), "of-", "passwords are in Secrets alone")
+	assert.Equal(t, "keep", get[*corev1.Secret](m, "avika-postgresql").Annotations["helm.sh/resource-policy"])
+
+	generated, again := render(t), render(t)
+	password := generated.env("avika-clickhouse")["AVIKA_CLICKHOUSE_PASSWORD"]
+	assert.Len(t, password, 32)
+	assert.NotEqual(t, password, again.env("avika-clickhouse")["AVIKA_CLICKHOUSE_PASSWORD"])
+	assert.NotEqual(t, password, generated.env("avika-clickhouse")["AVIKA_CLICKHOUSE_READER_PASSWORD"])
+
+	existing := render(t, set("clickhouse.existingSecret=mine", "postgresql.auth.existingSecret=ours")...)
+	assert.Nil(t, find[*corev1.Secret](existing, "avika-clickhouse"))
+	assert.Equal(t, "SECRET mine/reader-password", existing.env("avika-clickhouse")["AVIKA_CLICKHOUSE_READER_PASSWORD"])
+	assert.Equal(t, "SECRET ours/password", existing.env("avika-postgresql")["POSTGRES_PASSWORD"])
+}
+
+// TestNewPasswordsMakeNewPods, because a process reads its environment once.
+func TestNewPasswordsMakeNewPods(t *testing.T) {
+	sum := func(password string) string {
+		m := render(t, set("clickhouse.password="+password)...)
+		return get[*appsv1.Deployment](m, "avika-gateway").Spec.Template.Annotations["checksum/passwords"] +
+			statefulSet(m, "avika-clickhouse").Spec.Template.Annotations["checksum/password"]
+	}
+	assert.Equal(t, sum("one"), sum("one"))
+	assert.NotEqual(t, sum("one"), sum("two"))
+}
+
+func TestRefusals(t *testing.T) {
+	for args, want := range map[string]string{
+		"clickhouse.confg.logBatchSize=1":             "additional properties 'confg' not allowed",
+		"gateway.replicas=2":                          "replicas",
+		"clickhouse.config.logBatchSize=0":            "logBatchSize",
+		"gateway.mode=daemonset":                      "mode",
+		"sizing.agents=-1":                            "agents",
+		"sizing.compressionRatio=15":                  "compressionRatio",
+		"clickhouse.enabled=false":                    "clickhouse.endpoints",
+		"clickhouse.username=root":                    `knows the user avika, not "root"`,
+		"postgresql.enabled=false":                    "postgresql.host",
+		"postgresql.enabled=false,postgresql.host=pg": "postgresql.auth.existingSecret",
+		"redpanda.enabled=true":                       "profiles/queued.yaml",
+		"writer.enabled=true":                         "redpanda.brokers",
+		"api.tls=true":                                "tls.existingSecret",
+		"clickhouse.resources.limits.memory=2GB":      "memory",
+		"gateway.autoscaling.minReplicas=5,gateway.autoscaling.maxReplicas=4,gateway.autoscaling.enabled=true": "maxReplicas must be at least minReplicas (5), is 4",
+		"writer.enabled=true,redpanda.enabled=true,redpanda.resources.limits.cpu=500m":                         "whole number of CPUs",
+	} {
+		reason := refused(t, set(strings.Split(args, ",")...)...)
+		assert.Contains(t, reason, want, args)
+	}
+	_, err := helm(t, "template", "avika", chart, "--kube-version", "1.29.0")
+	assert.ErrorContains(t, err, "Kubernetes 1.30 or newer is needed")
+}
+
+// TestTheGuardStands: if Helm rendered the gateway before the plan, the installation would fail rather than be wrong.
+func TestTheGuardStands(t *testing.T) {
+	const order = "templates/plan/before/the/subcharts/plan.yaml"
+	assert.Greater(t, strings.Count(order, "/"), strings.Count("charts/gateway/templates/deployment.yaml", "/"))
+	reason := renderWithout(t, order)
+	assert.Contains(t, reason, "renders templates in an order that the chart does not know")
+}
+
+func TestOtherReleaseNames(t *testing.T) {
+	for release, gateway := range map[string]string{"edge": "edge-gateway", "my-gateway": "my-gateway"} {
+		text, err := helm(t, "template", release, chart, "--kube-version", kubernetes)
+		require.NoError(t, err)
+		m := decode(t, text)
+		env := m.env(gateway)
+		assert.Equal(t, release+"-clickhouse:9000", env["CLICKHOUSE_ENDPOINT"])
+		assert.NotNil(t, get[*corev1.Service](m, release+"-clickhouse"))
+		assert.Contains(t, env["POSTGRES_DSN"], "@"+release+"-postgresql:5432/")
+	}
+}
+
+func TestRedpandaTakesOddNumbersOfCopies(t *testing.T) {
+	for given, want := range map[string]string{
+		"redpanda.replicaCount=3,redpanda.config.replicationFactor=2":                              "3",
+		"redpanda.replicaCount=1,redpanda.config.replicationFactor=2":                              "1",
+		"redpanda.replicaCount=5,redpanda.config.replicationFactor=4":                              "5",
+		"redpanda.replicaCount=4,redpanda.config.replicationFactor=4":                              "3",
+		"redpanda.enabled=false,redpanda.brokers={kafka:9092},redpanda.config.replicationFactor=2": "2",
+	} {
+		m := render(t, append(profile("queued"), "--set", given)...)
+		assert.Equal(t, want, m.env("avika-topics")["KAFKA_REPLICATION_FACTOR"], given)
+	}
+}

@@ -138,7 +138,7 @@ func duration(t *testing.T, text string) time.Duration {
 
 // notHere are metrics that no query can find here: the engine of the tests has no asynchronous metrics, nothing fails
 // before the outage, and there is no Kafka.
-var notHere = regexp.MustCompile(`ClickHouseAsyncMetrics_|insert_failures|otelcol_kafka|otelcol_exporter_queue`)
+var notHere = regexp.MustCompile(`ClickHouseAsyncMetrics_|insert_failures|kafka|otelcol_exporter_queue`)
 
 // testPromQL evaluates every expression on a Prometheus that scrapes the gateway and ClickHouse, and requires series.
 func (s *site) testPromQL(t *testing.T) {
@@ -155,6 +155,14 @@ func (s *site) testPromQL(t *testing.T) {
 			return n > 0 && err == nil
 		}, harness.WaitFor, 4*harness.Tick, "%s returns nothing: %v", expr, err)
 	})
+}
+
+// testFleetPage: where the dashboards' links lead to. What follows # is the page's own.
+func (s *site) testFleetPage(t *testing.T) {
+	code, body, err := fetch(s.gateway.URL("/"))
+	require.NoError(t, err)
+	assert.Equal(t, 200, code)
+	assert.Contains(t, string(body), "<html")
 }
 
 // TestDashboardsAreWhole checks what Grafana would only show: places, descriptions, data sources, links.

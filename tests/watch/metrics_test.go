@@ -3,6 +3,8 @@ package watch
 import (
 	"bytes"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -41,14 +43,37 @@ func (s *site) testMetricsAreDocumented(t *testing.T) {
 	}
 }
 
+// TestMetricsOfTheQueueAreDocumented: the same with Kafka between two gateways.
+func TestMetricsOfTheQueueAreDocumented(t *testing.T) {
+	queue, ch := harness.StartQueue(t), harness.StartClickHouse(t)
+	topics := exec.Command(harness.Binary(t, "avika-topics"))
+	topics.Env = append(os.Environ(), queue.Env()...)
+	out, err := topics.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	ingest := harness.StartGateway(t, harness.GatewayOptions{Config: "embedded:ingest", Env: queue.Env()})
+	writer := harness.StartGateway(t, harness.GatewayOptions{Config: "embedded:writer", ClickHouse: ch.Addr(), Writer: true, Env: queue.Env()})
+	harness.RunFleet(t, ingest.AgentAddr(), "--agents", "2", "--rate", "100", "--total", "500")
+	require.Eventually(t, func() bool {
+		m := writer.Metrics(t)
+		return m.Sum("otelcol_exporter_ch_batch_rows_inserted_total", map[string]string{"table": "access_logs"}) == 500 &&
+			m.Has("otelcol_extension_kafka_lag_records")
+	}, harness.WaitFor, 4*harness.Tick)
+	known := documented(t)
+	for _, g := range []*harness.Gateway{ingest, writer} {
+		for name := range g.Metrics(t) {
+			assert.Contains(t, known, name, "docs/metrics.md")
+		}
+	}
+}
+
 // TestOwnMetricsExist: what the page says of our components is in their metadata, and the other way round.
 func TestOwnMetricsExist(t *testing.T) {
 	own := map[string]bool{}
-	for _, component := range []string{
-		"receiver/avikareceiver", "exporter/chbatchexporter", "extension/agentregistry", "extension/kafkalag", "extension/otlpencoding",
-		"processor/recordlimitprocessor",
-	} {
-		for _, name := range metadata(t, component) {
+	files, err := filepath.Glob(filepath.Join(harness.Root(t), "*", "*", "metadata.yaml"))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 2)
+	for _, file := range files {
+		for _, name := range metadata(t, file) {
 			own[name] = true
 		}
 	}
@@ -64,8 +89,8 @@ func TestOwnMetricsExist(t *testing.T) {
 	}
 }
 
-// metadata are the names of a component's metrics as Prometheus has them.
-func metadata(t *testing.T, component string) (names []string) {
+// metadata are the names of a component's metrics as Prometheus has them, from its metadata.yaml.
+func metadata(t *testing.T, path string) (names []string) {
 	t.Helper()
 	var file struct {
 		Telemetry struct {
@@ -75,7 +100,7 @@ func metadata(t *testing.T, component string) (names []string) {
 			}
 		}
 	}
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, harness.Root(t), component, "metadata.yaml")), &file))
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, path)), &file))
 	for name, m := range file.Telemetry.Metrics {
 		prefix := m.Prefix
 		if prefix == "" {

@@ -98,5 +98,6 @@ func TestWatching(t *testing.T) {
 	t.Run("metrics are documented", s.testMetricsAreDocumented)
 	t.Run("commands of the troubleshooting", s.testCommands)
 	t.Run("queries of the troubleshooting", s.testQueries)
+	t.Run("the fleet page answers", s.testFleetPage)
 	t.Run("an outage is seen", s.testOutage)
 }

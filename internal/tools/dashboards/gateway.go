@@ -113,8 +113,8 @@ func gatewayRegistry() []panel {
 func gatewayKafka() []panel {
 	return []panel{
 		{
-			kind: lines, title: "Messages not read yet", about: "By topic, as the gateways that write see it: runbook KafkaLag.", width: 8, height: 7,
-			queries: promql(`sum by (topic) (otelcol_kafka_receiver_offset_lag_ratio)`, "{{topic}}"),
+			kind: lines, title: "Records not written yet", about: "By topic, as the brokers know it: runbook KafkaLag.", width: 8, height: 7,
+			queries: promql(`sum by (topic) (max by (topic, partition) (otelcol_extension_kafka_lag_records))`, "{{topic}}"),
 		},
 		{
 			kind: lines, title: "Messages", about: "Written by the gateways that ingest, read by those that write.", unit: "cps", width: 8, height: 7,

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -59,8 +60,8 @@ func (in *Insert) all(ctx context.Context, block []byte) error {
 	var workers sync.WaitGroup
 	for w := range inserters {
 		workers.Go(func() {
-			for range work {
-				errs[w] = errors.Join(errs[w], in.one(ctx, block))
+			for i := range work {
+				errs[w] = errors.Join(errs[w], in.one(ctx, i, block))
 			}
 		})
 	}
@@ -75,9 +76,11 @@ func (in *Insert) all(ctx context.Context, block []byte) error {
 	return errors.Join(errs...)
 }
 
-func (in *Insert) one(ctx context.Context, block []byte) error {
+// one inserts the block under a token of its own: it is the same block each time.
+func (in *Insert) one(ctx context.Context, i int, block []byte) error {
 	query := url.Values{
-		"query": {"INSERT INTO " + in.Table + " FORMAT Native"}, "decompress": {"1"}, "insert_deduplicate": {"0"}, "async_insert": {"0"},
+		"query": {"INSERT INTO " + in.Table + " FORMAT Native"}, "decompress": {"1"}, "async_insert": {"0"},
+		"insert_deduplication_token": {strconv.Itoa(i)},
 	}
 	body, err := post(ctx, in.URL+"/?"+query.Encode(), block)
 	if err != nil {

@@ -61,6 +61,8 @@ type GatewayOptions struct {
 	ClickHouse, Postgres string
 	// Env are further settings, "NAME=value"; they win.
 	Env []string
+	// Writer: the configuration only reads from Kafka, so that it is ready when its health check is.
+	Writer bool
 }
 
 // Gateway is a running gateway. It keeps ports and state through Kill and Restart.
@@ -83,7 +85,14 @@ func StartGateway(ctx context.Context, opts GatewayOptions) (*Gateway, error) {
 			Name: "gateway " + opts.ID, Args: append([]string{opts.Binary}, opts.Args...), Env: append(env, opts.Env...),
 			LogFile: filepath.Join(opts.Dir, "gateway.log"), DeathSignal: syscall.SIGKILL,
 		},
-		ready: func(ctx context.Context) error { return httpOK(ctx, g.URL("/ready")) }, grace: stopGrace,
+		ready: func(ctx context.Context) error { return httpOK(ctx, g.readyURL(opts.Writer)) }, grace: stopGrace,
 	}
 	return g, g.start(ctx)
+}
+
+func (g *Gateway) readyURL(writer bool) string {
+	if writer {
+		return "http://" + address(g.Health) + "/"
+	}
+	return g.URL("/ready")
 }

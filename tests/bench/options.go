@@ -22,7 +22,8 @@ const runHelp = `bench run [NAME] [OPTIONS]: a scenario by its name, changed by 
 Names
 %s
 Load
-  --path direct|otlp        agents over the Avika protocol, or OTLP clients that wait for acknowledgements (direct)
+  --path direct|queued|otlp agents over the Avika protocol, straight or through Kafka (AVIKA_KAFKA_LIBS), or OTLP clients that
+                            wait for acknowledgements (direct)
   --agents N                agents, or OTLP clients (100)
   --rate R                  rows a second of each agent (1000); with otlp of all clients; max: as fast as they go
   --total N                 rows of all, then it ends
@@ -64,6 +65,9 @@ var presets = map[string]struct {
 	}},
 	"soak": {"100 agents × 200 rows/s for ten minutes: what grows?", func(s *scenario.Scenario) {
 		s.Rate, s.Duration = 200, 10*time.Minute
+	}},
+	"queued": {"100 agents × 200 rows/s through Kafka", func(s *scenario.Scenario) {
+		s.Path, s.Rate = scenario.Queued, 200
 	}},
 	"otlp": {"OTLP clients, 20,000 rows/s", func(s *scenario.Scenario) {
 		s.Path, s.Agents, s.Rate = scenario.OTLP, 8, 20_000

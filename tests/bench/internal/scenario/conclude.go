@@ -61,7 +61,7 @@ func (r *run) count(ctx context.Context) (err error) {
 
 // others are the tables beside the one of rows.
 func (r *run) others(ctx context.Context) (err error) {
-	if r.Path != Direct {
+	if r.Path == OTLP {
 		return nil
 	}
 	if r.Spans {

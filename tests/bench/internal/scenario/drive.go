@@ -17,8 +17,8 @@ func (s *Scenario) drive(root string, collectors []*stack.Collector) ([]*load.Ge
 		return []*load.Generator{g}, err
 	}
 	var all []*load.Generator
-	for i, c := range collectors {
-		g, err := load.StartAgents(root, numbered("agentsim", i, len(collectors)), s.agentArgs(i, c)...)
+	for i, c := range collectors[:s.Replicas] { // behind them is who only writes
+		g, err := load.StartAgents(root, numbered("agentsim", i, s.Replicas), s.agentArgs(i, c)...)
 		if err != nil {
 			return all, err
 		}

@@ -78,7 +78,7 @@ func (r *run) startStack(ctx context.Context) (err error) {
 	fmt.Fprintf(r.opts.Progress, "%s: starting servers\n", r.Name)
 	options := stack.Options{
 		Dir: r.dir, Root: r.opts.Root, Subject: r.Subject, Profile: r.Profile, Queue: r.Queue, Spans: r.Spans,
-		Replicas: r.Replicas, Env: r.Env, Set: r.Set, Binary: r.Binary,
+		Replicas: r.Replicas, Env: r.Env, Set: r.Set, Binary: r.Binary, Queued: r.Path == Queued,
 	}
 	if r.stack, err = stack.Start(ctx, options); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 // Paths that rows take.
 const (
 	Direct = "direct" // agents → gateway → ClickHouse
+	Queued = "queued" // agents → gateway → Kafka → gateway → ClickHouse
 	OTLP   = "otlp"   // OTLP clients that wait for acknowledgements → gateway → ClickHouse
 )
 
@@ -55,8 +56,10 @@ func New() Scenario {
 // Validate names every setting that cannot work.
 func (s *Scenario) Validate() error {
 	switch {
-	case s.Path != Direct && s.Path != OTLP:
-		return fmt.Errorf("path %q: want %s or %s", s.Path, Direct, OTLP)
+	case s.Path != Direct && s.Path != OTLP && s.Path != Queued:
+		return fmt.Errorf("path %q: want %s, %s or %s", s.Path, Direct, Queued, OTLP)
+	case s.Path == Queued && s.Subject != stack.Gateway:
+		return fmt.Errorf("subject %q does not take the path %s", s.Subject, Queued)
 	case s.Path == Direct && (s.Subject == stack.Ours || s.Subject == stack.Contrib):
 		return fmt.Errorf("subject %q only takes the path %s", s.Subject, OTLP)
 	case s.Records != "access" && s.Records != "otel":

@@ -44,6 +44,7 @@ type Options struct {
 	Queue    string // disk, as shipped, or memory
 	Spans    bool   // made of access records, as shipped
 	Replicas int
+	Queued   bool     // through Kafka, with ingest.yaml and writer.yaml
 	Env      []string // further settings of the gateway, NAME=value
 	Set      []string // keys of its configuration, as --set takes them
 	Binary   string   // of the gateway; empty: bin/otelcol-avika
@@ -75,15 +76,15 @@ func (o *Options) validate() error {
 func (o *Options) GatewayEnv() []string { return append(slices.Clone(profiles[o.Profile]), o.Env...) }
 
 // gatewayArgs change the shipped configuration as far as the options ask for it.
-func (o *Options) gatewayArgs() []string {
+func (o *Options) gatewayArgs(config string) []string {
 	var args []string
 	for _, set := range o.Set {
 		args = append(args, "--set="+set)
 	}
-	if o.Queue == Memory {
+	if o.Queue == Memory && !o.Queued {
 		args = append(args, "--set=exporters::ch_batch::sending_queue::storage=null")
 	}
-	if !o.Spans {
+	if !o.Spans && config != writerConfig {
 		args = append(args, "--set=receivers::avika::spans::enabled=false")
 	}
 	return args

@@ -20,7 +20,7 @@ type Process struct {
 // Collector is a gateway, or a peer in its place.
 type Collector struct {
 	Process
-	AgentAddr, OTLPAddr string
+	AgentAddr, OTLPAddr string // empty: nobody sends to it
 	MetricsURL          string // empty: it tells nothing about itself
 	PprofAddr           string // empty: it has no profiles
 	LogFile             string
@@ -32,6 +32,7 @@ type Collector struct {
 type Stack struct {
 	ClickHouse *ClickHouse
 	Postgres   *localstack.Postgres // nil: the subject needs none
+	Kafka      *localstack.Kafka    // nil: rows do not go through a queue
 	Collectors []*Collector
 	Database   string
 
@@ -63,8 +64,16 @@ func (s *Stack) start(ctx context.Context, opts *Options) error {
 	if err := s.startPostgres(ctx); err != nil {
 		return err
 	}
+	if opts.Queued {
+		return s.startQueued(ctx, opts)
+	}
+	return s.startReplicas(ctx, opts, "gateway", "gateway.yaml", nil)
+}
+
+// startReplicas starts as many gateways with a shipped configuration as the options ask for.
+func (s *Stack) startReplicas(ctx context.Context, opts *Options, name, config string, env []string) error {
 	for i := range opts.Replicas {
-		if err := s.startGateway(ctx, opts, fmt.Sprintf("gateway-%d", i+1)); err != nil {
+		if err := s.startGateway(ctx, opts, fmt.Sprintf("%s-%d", name, i+1), config, env); err != nil {
 			return err
 		}
 	}
@@ -89,6 +98,9 @@ func (s *Stack) Processes() []Process {
 	all = append(all, Process{Name: "ClickHouse", PID: s.ClickHouse.PID})
 	if s.Postgres != nil {
 		all = append(all, Process{Name: "PostgreSQL", PID: s.Postgres.PID})
+	}
+	if s.Kafka != nil {
+		all = append(all, Process{Name: "Kafka", PID: s.Kafka.PID})
 	}
 	return all
 }
@@ -127,7 +139,7 @@ func (s *Stack) startPostgres(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *Stack) startGateway(ctx context.Context, opts *Options, id string) error {
+func (s *Stack) startGateway(ctx context.Context, opts *Options, id, config string, env []string) error {
 	binary, err := built(opts.Root, "bin/otelcol-avika", "make build")
 	if err != nil {
 		return err
@@ -135,19 +147,23 @@ func (s *Stack) startGateway(ctx context.Context, opts *Options, id string) erro
 	if opts.Binary != "" {
 		binary = opts.Binary
 	}
-	config := filepath.Join(opts.Root, "distributions", "avika-gateway", "config", "gateway.yaml")
 	g, err := localstack.StartGateway(ctx, localstack.GatewayOptions{
-		Binary: binary, Args: append([]string{"--config", config}, opts.gatewayArgs()...),
-		Dir: filepath.Join(opts.Dir, id), ID: id, ClickHouse: s.ClickHouse.Addr(), Postgres: s.Postgres.DSN(), Env: opts.GatewayEnv(),
+		Binary: binary, Args: append([]string{"--config", filepath.Join(opts.Root, "distributions", "avika-gateway", "config", config)}, opts.gatewayArgs(config)...),
+		Dir: filepath.Join(opts.Dir, id), ID: id, ClickHouse: s.ClickHouse.Addr(), Postgres: s.Postgres.DSN(),
+		Env: append(opts.GatewayEnv(), env...), Writer: config == writerConfig,
 	})
 	if err != nil {
 		return err
 	}
 	s.stops = append(s.stops, g.Stop)
-	s.Collectors = append(s.Collectors, &Collector{
+	c := &Collector{
 		Process: Process{Name: id, PID: g.PID}, AgentAddr: g.AgentAddr(), OTLPAddr: g.OTLPGRPCAddr(), MetricsURL: g.MetricsURL(),
 		PprofAddr: g.PprofAddr(), LogFile: g.LogFile(), Gateway: g,
-	})
+	}
+	if config == writerConfig {
+		c.AgentAddr, c.OTLPAddr = "", "" // nobody sends to it
+	}
+	s.Collectors = append(s.Collectors, c)
 	return nil
 }
 

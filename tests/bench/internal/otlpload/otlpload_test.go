@@ -69,7 +69,7 @@ func TestRefusedRequestsAreSentAgainAndReported(t *testing.T) {
 	assert.Equal(t, []uint64{600, 600}, r.ByClient)
 	assert.Empty(t, r.Open)
 	assert.NotEmpty(t, r.Resent)
-	assert.Len(t, r.Resent, r.Failures["Unavailable"])
+	assert.GreaterOrEqual(t, r.Failures["Unavailable"], len(r.Resent), "one may be refused twice")
 	assert.True(t, r.Resent[0].Has(r.Resent[0].Writer, r.Resent[0].First+49))
 	assert.False(t, r.Resent[0].Has(r.Resent[0].Writer, r.Resent[0].First+50))
 }

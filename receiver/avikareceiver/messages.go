@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
@@ -40,13 +39,8 @@ func (s *stream) Take(encoded []byte, wait bool) (taken bool, err error) {
 		}
 	}
 	answer, err := s.dispatch(len(encoded), wait)
-	switch {
-	case err != nil:
+	if err != nil || answer == later {
 		return false, err
-	case answer == later:
-		return false, nil
-	case answer == refused:
-		return false, status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
 	}
 	s.counts.kinds[s.message.Kind].Add(1)
 	return true, nil

@@ -54,7 +54,7 @@ const (
 	admitted admission = iota
 	// later: there is no room now, and nobody waited for it.
 	later
-	// refused: the receiver has given up before there was room.
+	// refused: the receiver has given up before there was room. The message is dropped, and counted.
 	refused
 )
 

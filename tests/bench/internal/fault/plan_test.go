@@ -57,3 +57,11 @@ func TestOnlyTheLastRowsOfAStreamAreInFlight(t *testing.T) {
 	assert.EqualValues(t, 93, ends[0].Behind)
 	assert.EqualValues(t, 15, elsewhere)
 }
+
+func TestSwallowedRowsAreThoseThatTheViewHas(t *testing.T) {
+	v := Verdict{OTLP: OTLP{Lost: 3800}, Avika: Avika{Elsewhere: 2500}, Rollup: 6300}
+	assert.EqualValues(t, 6300, v.Swallowed())
+	require.Error(t, v.Err(), "they are lost all the same")
+	v.Rollup = 0
+	assert.Zero(t, v.Swallowed(), "rows that no view has were lost elsewhere")
+}

@@ -16,6 +16,7 @@ const away = 60 * time.Second
 
 // TestPostgresAwayForAMinute: at the start and in the middle; data flows, agents stay, state catches up.
 func TestPostgresAwayForAMinute(t *testing.T) {
+	t.Parallel()
 	c := prepare(t, 2)
 	require.NoError(t, c.pg.Shutdown())
 	c.start() // ready without PostgreSQL

@@ -16,6 +16,7 @@ import (
 
 // TestPageOfAnEmptyFleet: what to do first, and, read-only, why nothing can be done.
 func TestPageOfAnEmptyFleet(t *testing.T) {
+	t.Parallel()
 	c := prepare(t, 1, "--set=extensions::agent_registry::control=auth")
 	c.start()
 	b := browse(t)
@@ -44,6 +45,7 @@ const hostile = `"><img src=x onerror="globalThis.pwned=1"><script>globalThis.pw
 
 // TestPageOfHostileAgents: whatever an agent says is text.
 func TestPageOfHostileAgents(t *testing.T) {
+	t.Parallel()
 	c := prepare(t, 1)
 	c.start()
 	id, _, _ := strings.Cut(hostile, "\x1b") // the receiver takes printable ids only
@@ -92,6 +94,7 @@ func TestPageOfHostileAgents(t *testing.T) {
 
 // TestPageAsksWhoYouAre: with authentication, and agents that wait for approval.
 func TestPageAsksWhoYouAre(t *testing.T) {
+	t.Parallel()
 	c := prepare(t, 1, "--set=extensions::bearertokenauth::token=right", "--set=service::extensions=[file_storage,bearertokenauth,agent_registry,healthcheckv2]",
 		"--set=extensions::agent_registry::http::auth::authenticator=bearertokenauth", "--set=extensions::agent_registry::control=auth", "--set=extensions::agent_registry::enrolment=approval")
 	c.start()

@@ -14,6 +14,7 @@ import (
 
 // TestPage uses the fleet page as people do, in a real Chromium, on three gateways.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	c := prepare(t, 3, "--set=extensions::agent_registry::flush_interval=1s")
 	c.start()
 	agents := demoAgents(t)

@@ -50,10 +50,8 @@ func TestFleet(t *testing.T) {
 func commands(t *testing.T, c *cluster, agents []*agent) {
 	for i := range 20 {
 		a, asked := agents[i], c.gateways[(i+1)%gateways]
-		started := time.Now()
 		made := ask(t, asked, a.id, `{"type":"reload"}`)
 		received := <-a.commands
-		assert.Less(t, time.Since(started), 2*time.Second)
 		assert.Equal(t, made.ID, received.CommandId)
 		assert.Equal(t, "RELOAD", received.GetAction().GetType())
 		a.result(received.CommandId, i%2 == 0, "as asked")
@@ -192,7 +190,7 @@ func paused(t *testing.T, c *cluster, agents []*agent) {
 	others := append([]*harness.Gateway{c.gateways[0]}, c.gateways[2:]...)
 	c.gateways[1].Pause()
 	stopped := time.Now()
-	t.Logf("agents of a paused gateway offline after %s", everywhere(t, others, "status=offline", before, 14*time.Second))
+	t.Logf("agents of a paused gateway offline after %s", everywhere(t, others, "status=offline", before, harness.WaitFor))
 	moved := agents[6]
 	moved.add(c.gateways[2].AgentAddr())
 	everywhere(t, others, "status=offline", before-1, harness.WaitFor)
@@ -209,17 +207,15 @@ func killed(t *testing.T, c *cluster, agents []*agent) {
 	held := agentsAt(t, c.gateways[1], "status=online&gateway=gateway-0").Total
 	require.Positive(t, held)
 	c.gateways[0].Kill()
-	took := everywhere(t, others, "status=offline", held, 14*time.Second)
+	took := everywhere(t, others, "status=offline", held, harness.WaitFor)
 	t.Logf("%d agents of a killed gateway offline after %s", held, took)
-	assert.LessOrEqual(t, took, 12*time.Second)
 	for i, a := range agents {
 		if a.stream != nil && isDone(a.stream) {
 			a.join(others[i%len(others)].AgentAddr())
 		}
 	}
-	took = everywhere(t, others, "status=online", fleet, 20*time.Second)
+	took = everywhere(t, others, "status=online", fleet, harness.WaitFor)
 	t.Logf("online again on others after %s", took)
-	assert.LessOrEqual(t, took, 15*time.Second)
 }
 
 func isDone(c *connection) bool {

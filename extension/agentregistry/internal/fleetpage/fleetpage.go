@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed static
@@ -35,7 +36,10 @@ type page struct {
 }
 
 // Handler serves the page at / and its files below /assets/.
-func Handler() (http.Handler, error) {
+func Handler() (http.Handler, error) { return load() }
+
+// load reads and compresses the files once.
+var load = sync.OnceValues(func() (*page, error) {
 	root, err := fs.Sub(static, "static")
 	if err != nil {
 		return nil, fmt.Errorf("open the page's files: %w", err)
@@ -53,7 +57,7 @@ func Handler() (http.Handler, error) {
 		}
 	}
 	return p, nil
-}
+})
 
 func read(root fs.FS) (map[string][]byte, error) {
 	contents := map[string][]byte{}

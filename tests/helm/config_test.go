@@ -36,6 +36,7 @@ func installations() map[string][]string {
 func TestConfigurationsAreValid(t *testing.T) {
 	for name, args := range installations() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := render(t, args...)
 			validate(t, m, "avika-gateway")
 			if m.pods()["avika-writer"] != nil {

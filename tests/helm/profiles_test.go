@@ -27,6 +27,7 @@ var profiles = map[string][]string{
 func TestLint(t *testing.T) {
 	for name, files := range profiles {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			out, err := helm(t, append([]string{"lint", chart, "--strict", "--kube-version", kubernetes}, profile(files...)...)...)
 			require.NoError(t, err, out)
 			assert.NotContains(t, out, "[WARNING]")

@@ -34,7 +34,7 @@ func gatewayOf(t *testing.T, m *manifests, id, clickhouse, postgres string) *har
 // stored, no line is stored twice, and agents, whose protocol has no acknowledgement, lose at most what they send in a tenth of
 // a second when their streams end.
 func TestRollout(t *testing.T) {
-	const agents, rate, total, replaced = 40, 100, 60_000, 2
+	const agents, rate, total, replaced = 40, 100, 40_000, 2
 	m := render(t, set("gateway.replicaCount=2", "clickhouse.password=secret")...)
 	ch := startClickHouse(t, m)
 	pg := harness.StartPostgres(t).DSN()
@@ -44,7 +44,7 @@ func TestRollout(t *testing.T) {
 	client := startClient(t, forOTLP.addr())
 	summary := make(chan map[string]any, 1)
 	go func() {
-		summary <- harness.RunFleet(t, forAgents.addr(), "--agents=40", "--rate=100", "--total=60000", "--reconnect-wait=1s")
+		summary <- harness.RunFleet(t, forAgents.addr(), "--agents=40", "--rate=100", "--total=40000", "--reconnect-wait=1s")
 	}()
 	require.Eventually(t, func() bool {
 		return ch.Uint(t, "SELECT count() FROM system.tables WHERE name = 'access_logs'") > 0 && ch.Uint(t, rows) > 5000

@@ -26,6 +26,7 @@ func TestChartAndCommandAgree(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%d agents, %d rps, %d days", c.agents, c.rps, c.days)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			need := sizing.Default()
 			need.Agents, need.RPS, need.Retention = c.agents, float64(c.rps), time.Duration(c.days)*24*time.Hour
 			need.LogBuffer, need.SpanBuffer = c.logBuffer, c.spanBuffer

@@ -11,6 +11,9 @@ have chromium '/usr/bin/chromium' || missing+=(chromium)
 have pgbouncer '/usr/sbin/pgbouncer' || missing+=(pgbouncer)
 have curl '/usr/bin/curl' || missing+=(curl)
 have promtool /usr/bin/promtool || missing+=(prometheus)
+have rpm '/usr/bin/rpm' || missing+=(rpm)
+have systemd-analyze '/usr/bin/systemd-analyze' || missing+=(systemd)
+have '' '/usr/lib/nginx/modules/ngx_stream_module.so' || missing+=(libnginx-mod-stream)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 sudo=()

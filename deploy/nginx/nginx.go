@@ -13,4 +13,14 @@ var (
 	//
 	//go:embed avika-log-format-combined.conf
 	CombinedLogFormat string
+	// Status is the server with stub_status.
+	//
+	//go:embed avika-status.conf
+	Status string
+	// BalancerGRPC and BalancerStream stand between agents and gateways.
+	//
+	//go:embed avika-balancer-grpc.conf
+	BalancerGRPC string
+	//go:embed avika-balancer-stream.conf
+	BalancerStream string
 )

@@ -22,6 +22,8 @@ type PostgresOptions struct {
 	Port int
 	// Settings are further server settings, "name=value".
 	Settings []string
+	// Config is the whole text of postgresql.conf; empty: initdb's, with less memory and 200 connections.
+	Config string
 }
 
 // Postgres is a running server with the superuser `avika` without a password.
@@ -50,6 +52,11 @@ func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error)
 	}
 	if err := initPostgres(ctx, bin, dir, owner); err != nil {
 		return nil, err
+	}
+	if opts.Config != "" {
+		if err := os.WriteFile(filepath.Join(dir, "data", "postgresql.conf"), []byte(opts.Config), 0o600); err != nil {
+			return nil, fmt.Errorf("write postgresql.conf: %w", err)
+		}
 	}
 	pg := &Postgres{opts: opts}
 	pg.server = server{
@@ -82,8 +89,10 @@ func (pg *Postgres) accepts(bin string) func(context.Context) error {
 func postgresCommand(bin string, opts PostgresOptions) []string {
 	args := []string{
 		filepath.Join(bin, "postgres"), "-D", filepath.Join(opts.Dir, "data"), "-h", host, "-p", strconv.Itoa(opts.Port),
-		"-k", opts.Dir, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200",
-		"-c", "shared_buffers=32MB",
+		"-k", opts.Dir, "-c", "fsync=off", "-c", "full_page_writes=off",
+	}
+	if opts.Config == "" {
+		args = append(args, "-c", "max_connections=200", "-c", "shared_buffers=32MB")
 	}
 	for _, setting := range opts.Settings {
 		args = append(args, "-c", setting)

@@ -39,6 +39,8 @@ type GatewayOptions struct {
 	NoOTLP bool
 	// Env are further settings, "NAME=value"; they win.
 	Env []string
+	// Command is a whole command line in place of the built program with Config and Args.
+	Command []string
 }
 
 // Gateway is a running otelcol-avika. It keeps ports and state through Restart.
@@ -72,9 +74,12 @@ func NewGateway(t testing.TB, opts GatewayOptions) *Gateway {
 	if g.StateDir == "" {
 		g.StateDir = tempDir(t)
 	}
+	command := opts.Command
+	if command == nil {
+		command = append([]string{Binary(t, "otelcol-avika"), "--config", opts.Config}, opts.Args...)
+	}
 	g.spec = localstack.Spec{
-		Name: "the gateway", Args: append([]string{Binary(t, "otelcol-avika"), "--config", opts.Config}, opts.Args...),
-		Env: g.env(opts), LogFile: filepath.Join(tempDir(t), "gateway.log"), DeathSignal: syscall.SIGKILL,
+		Name: "the gateway", Args: command, Env: g.env(opts), LogFile: filepath.Join(tempDir(t), "gateway.log"), DeathSignal: syscall.SIGKILL,
 	}
 	showLogOnFailure(t, g.spec.Name, g.spec.LogFile)
 	t.Cleanup(func() {

@@ -72,6 +72,9 @@ func showLogOnFailure(t testing.TB, name, path string) {
 	})
 }
 
+// ShowLogOnFailure prints the end of the log of what a test starts by itself.
+func ShowLogOnFailure(t testing.TB, name, path string) { showLogOnFailure(t, name, path) }
+
 // needs skips the test with the reason when a server cannot be started here, and fails it in CI.
 func needs(t testing.TB, err error) {
 	t.Helper()

@@ -6,12 +6,15 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 TOOL := go tool -modfile=internal/tools/go.mod
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
-COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-DATE ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
+# A tag v1.2.3 makes a version; without one it is the distribution's. The date is the commit's, so that builds are reproducible.
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//' | grep . || sed -n 's/^  version: //p' builder-config.yaml)
+COMMIT ?= $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+DATE ?= $(shell TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
 BUILDINFO := github.com/avika-ai/avika-collector/internal/buildinfo
 LDFLAGS := -s -w -X $(BUILDINFO).Version=$(VERSION) -X $(BUILDINFO).Commit=$(COMMIT) -X $(BUILDINFO).Date=$(DATE)
-SOURCES := $(shell git ls-files -co --exclude-standard -- '*.go' go.mod go.sum '*.html' '*.css' '*.js' 'extension/*.svg' '*.sql' 'distributions/*.yaml' 'extension/*.yaml' | grep -v '^tests/')
+# The builder takes keys of its configuration from the environment too.
+DIST_VERSION := 'dist.version=$(VERSION) ($(COMMIT), $(DATE))'
+SOURCES := $(shell git ls-files -co --exclude-standard -- '*.go' go.mod go.sum '*.html' '*.css' '*.js' 'extension/*.svg' '*.sql' 'distributions/*.yaml' 'extension/*.yaml' 2>/dev/null | grep -v '^tests/')
 
 GATEWAY := bin/otelcol-avika
 FORMATTED := git ls-files -co --exclude-standard -- '*.go' | grep -vE '\.pb\.go$$|generated_'
@@ -25,12 +28,12 @@ run: build node_modules ## Start ClickHouse, NGINX, an agent and the gateway her
 	@exec bin/quickstart $(ARGS)
 
 .PHONY: build
-build: $(GATEWAY) bin/agentsim bin/avika-sizing bin/avika-topics bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
+build: $(GATEWAY) bin/agentsim bin/avika-sizing bin/avika-topics bin/httpget bin/localstack bin/quickstart ## Build the gateway and the small tools into bin/
 
 $(GATEWAY): builder-config.yaml $(SOURCES)
 	@echo "building $@ (some minutes the first time)"
 	@mkdir -p $(@D)
-	@$(TOOL) builder --config builder-config.yaml --ldflags '$(LDFLAGS)' --gcflags '' >bin/builder.log 2>&1 || { cat bin/builder.log; exit 1; }
+	@env $(DIST_VERSION) $(TOOL) builder --config builder-config.yaml --ldflags '$(LDFLAGS)' --gcflags '' >bin/builder.log 2>&1 || { cat bin/builder.log; exit 1; }
 	@mv bin/dist/otelcol-avika $@
 
 bin/%: $(SOURCES)
@@ -154,6 +157,8 @@ check-generated: generate ## Fail when regenerating changes a committed file
 validate: $(GATEWAY) ## Check every shipped configuration with the gateway itself
 	@for file in distributions/avika-gateway/config/*.yaml; do \
 		echo "validate $$file"; bin/otelcol-avika validate --config "$$file" || exit 1; done
+
+include distributions/avika-gateway/release.mk
 
 .PHONY: clean
 clean: ## Remove what was built, and the data of make run

@@ -15,6 +15,8 @@ var copies = map[string]string{
 	"distributions/avika-gateway/config/gateway.yaml": "files/gateway.yaml",
 	"distributions/avika-gateway/config/ingest.yaml":  "files/ingest.yaml",
 	"distributions/avika-gateway/config/writer.yaml":  "files/writer.yaml",
+	"deploy/clickhouse/config.d/avika.xml":            "charts/clickhouse/files/config.xml",
+	"deploy/clickhouse/users.d/avika.xml":             "charts/clickhouse/files/users.xml",
 	"deploy/prometheus/alerts.yml":                    "files/alerts.yml",
 }
 

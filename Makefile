@@ -102,7 +102,7 @@ bench-compare: build bin/bench node_modules ## The same OTLP rows through contri
 .PHONY: bench-scale
 bench-scale: build bin/bench node_modules ## The gateway from 10 to 10,000 agents on 1, 2 and 4 replicas, and the plot of docs/sizing.md
 	for replicas in 1 2 4; do bin/bench scale --replicas $$replicas || exit 1; done
-	bin/bench scale --plot docs/scaling-law.svg
+	bin/bench scale --plot docs/images/scaling-law.svg
 
 .PHONY: bench-faults
 bench-faults: build bin/bench node_modules ## Five minutes of random faults under load: every row counted

@@ -21,6 +21,8 @@ import (
 type Queue struct {
 	Addr  string
 	names string
+	// Security are KAFKA_SASL and KAFKA_TLS, where the broker wants them.
+	Security []string
 	// Client reads and writes records beside the gateways.
 	Client *kgo.Client
 	Admin  *kadm.Client
@@ -49,12 +51,12 @@ func StartKafka(t testing.TB) *localstack.Kafka {
 	return k
 }
 
-// NewQueue uses a broker that runs.
-func NewQueue(t testing.TB, addr string) *Queue {
+// NewQueue uses a broker that runs; opts are for the client of the test.
+func NewQueue(t testing.TB, addr string, opts ...kgo.Opt) *Queue {
 	t.Helper()
 	var id [4]byte
 	_, _ = rand.Read(id[:])
-	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	q := &Queue{Addr: addr, names: "test-" + hex.EncodeToString(id[:]) + "-", Client: client, Admin: kadm.NewClient(client)}
@@ -72,8 +74,8 @@ func (q *Queue) Group() string { return q.names + "writer" }
 
 // Env are the settings that ingest.yaml, writer.yaml and avika-topics take.
 func (q *Queue) Env() []string {
-	return []string{
+	return append([]string{
 		"KAFKA_BROKERS=" + q.Addr, "KAFKA_LOGS_TOPIC=" + q.Topic("logs"), "KAFKA_METRICS_TOPIC=" + q.Topic("metrics"),
 		"KAFKA_TRACES_TOPIC=" + q.Topic("traces"), "KAFKA_GROUP=" + q.Group(), "KAFKA_REPLICATION_FACTOR=1",
-	}
+	}, q.Security...)
 }

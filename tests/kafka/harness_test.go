@@ -94,7 +94,8 @@ func (w *way) exactlyOnce(n int) {
 	assert.EqualValues(w.t, n, w.ch.Uint(w.t, "SELECT sum(requests) FROM nginx_analytics.traffic_5min"), "the rollup")
 }
 
-const settle = 90 * time.Second
+// settle bounds how long writers may take to catch up.
+const settle = 120 * time.Second
 
 // caughtUp waits until the group has committed everything, so that nothing comes any more.
 func (w *way) caughtUp() {

@@ -18,7 +18,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func TestClickHouseIsAway(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
-	ingest, writer := w.ingest(), w.writer()
+	ingest, writer := w.ingest("KAFKA_FLUSH_INTERVAL_MS=1000"), w.writer() // as shipped: a writer catches up by the record
 	outage := long(8*time.Second, time.Minute)
 	const rate = 5000
 	n := rate * int((outage+4*time.Second)/time.Second)

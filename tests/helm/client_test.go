@@ -2,6 +2,7 @@ package helm
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -49,6 +50,7 @@ func (c *client) run() {
 			time.Sleep(10 * time.Millisecond)
 		}
 		c.acknowledged++
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -61,6 +63,7 @@ func (c *client) send(id string) bool {
 	if err != nil {
 		return false
 	}
+	_, _ = io.Copy(io.Discard, resp.Body) // a connection whose answer was read is used again
 	_ = resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
 }

@@ -35,7 +35,7 @@ func Binary(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(Root(t), "bin", name)
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is not built: run `make build` at the root of the repository (%v)", name, err)
+		t.Fatalf("%s is not built: run `make bin/%s` at the root of the repository (%v)", name, name, err)
 	}
 	return path
 }

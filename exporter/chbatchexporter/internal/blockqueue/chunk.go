@@ -30,6 +30,8 @@ type chunk struct {
 	size  int  // compressed
 	days  int  // that its rows fall on
 	old   bool // of an earlier run
+	// onDays are these days since 1970, of a chunk of this run.
+	onDays []int64
 	// solo chunks are inserted alone, with their id as token. Others only as part of a group that is written down first.
 	solo    bool
 	seq     uint64              // its key in the storage

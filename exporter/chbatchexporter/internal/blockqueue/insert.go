@@ -90,8 +90,8 @@ func (l *lane) pickNew(now time.Time) *insert {
 	if l.chunks[0].solo {
 		return l.newInsert(0, 1, l.chunks[0].id)
 	}
-	n, rows := l.groupable()
-	if rows >= l.maxRows() || !now.Before(l.dueAt(l.chunks[0].since)) || l.q.set.WaitForResult || l.q.gate.pressed() {
+	n, full := l.groupable()
+	if full || !now.Before(l.dueAt(l.chunks[0].since)) || l.q.set.WaitForResult || l.q.gate.pressed() {
 		return l.newInsert(0, n, newID())
 	}
 	if n < len(l.chunks) && l.chunks[n].solo { // it need not wait for those before it
@@ -99,26 +99,6 @@ func (l *lane) pickNew(now time.Time) *insert {
 	}
 	return nil
 }
-
-// groupable is how many chunks from the first one make a good insert.
-func (l *lane) groupable() (n, rows int) {
-	bytes, days := 0, 0
-	for _, c := range l.chunks {
-		if days += c.days; n > 0 && (c.solo || n == maxGroup || days > l.q.set.MaxDays) {
-			break
-		}
-		n++
-		rows += c.rows
-		bytes += c.size
-		if rows >= l.maxRows() || bytes >= l.q.set.MaxBytes {
-			break
-		}
-	}
-	return n, rows
-}
-
-// maxGroup bounds the chunks of an insert.
-const maxGroup = 1000
 
 // newInsert takes n chunks out of the lane.
 func (l *lane) newInsert(from, n int, id string) *insert {

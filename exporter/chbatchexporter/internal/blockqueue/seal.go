@@ -68,7 +68,7 @@ func (q *Queue) seal(b *openBlock) {
 		return
 	}
 	c := &chunk{
-		id: id, lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days),
+		id: id, lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days), onDays: b.days,
 		sampled: b.sampled,
 		solo:    q.store == nil || rows >= q.set.MaxRows/2 || b.record != "",
 	}

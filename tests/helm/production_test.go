@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,28 @@ func TestMonitoring(t *testing.T) {
 	}
 }
 
+// TestAlertsAreOfThisInstallation: jobs are its services, and thresholds those of its fleet.
+func TestAlertsAreOfThisInstallation(t *testing.T) {
+	expressions := func(args ...string) string {
+		rules := get[*prometheusRule](render(t, append(set("monitoring.enabled=true", "sizing.agents=300", "sizing.rps=20000"), args...)...), "avika-gateway")
+		var all []string
+		for _, group := range rules.Spec.Groups {
+			for _, rule := range group.Rules {
+				all = append(all, fmt.Sprint(rule.Expr), rule.Annotations["summary"])
+			}
+		}
+		return strings.Join(all, "\n")
+	}
+	plain := expressions()
+	for _, want := range []string{
+		`up{job="avika-gateway"} == 0`, `up{job="avika-clickhouse"} == 0`, `agents_total{status="online"}) < 270`, "fewer than 270",
+		"InsertedRows[1m])) < 10000", "[1m])) > 10000", "fewer than 10000",
+	} {
+		assert.Contains(t, plain, want)
+	}
+	assert.Contains(t, expressions(profile("queued")...), `up{job=~"avika-gateway|avika-writer"} == 0`, "writers are gateways, too")
+}
+
 func TestSecrets(t *testing.T) {
 	m := render(t, set("clickhouse.password=of-clickhouse", "postgresql.auth.password=of-postgresql")...)
 	assert.Equal(t, "of-clickhouse", m.env("avika-gateway")["CLICKHOUSE_PASSWORD"])
@@ -155,6 +178,21 @@ func TestSecrets(t *testing.T) {
 	assert.Nil(t, find[*corev1.Secret](existing, "avika-clickhouse"))
 	assert.Equal(t, "SECRET mine/reader-password", existing.env("avika-clickhouse")["AVIKA_CLICKHOUSE_READER_PASSWORD"])
 	assert.Equal(t, "SECRET ours/password", existing.env("avika-postgresql")["POSTGRES_PASSWORD"])
+
+	managed := render(t, set("clickhouse.enabled=false", "clickhouse.endpoints={ch:9000}", "clickhouse.password=of-clickhouse",
+		"postgresql.enabled=false", "postgresql.host=pg", "postgresql.auth.password=of-postgresql")...)
+	assert.Equal(t, "of-clickhouse", managed.env("avika-gateway")["CLICKHOUSE_PASSWORD"])
+	assert.Equal(t, "of-postgresql", managed.env("avika-gateway")["PGPASSWORD"])
+}
+
+// TestKafkaTLSIsNeverLeftOut: empty settings are TLS with the system's authorities.
+func TestKafkaTLSIsNeverLeftOut(t *testing.T) {
+	kafka := []string{"writer.enabled=true", "redpanda.brokers={kafka:9092}"}
+	m := render(t, append(set(kafka...), "--set-json", "redpanda.tls={}")...)
+	for _, pod := range []string{"avika-gateway", "avika-writer", "avika-topics"} {
+		assert.Equal(t, "{}", m.env(pod)["KAFKA_TLS"], pod)
+		assert.NotContains(t, render(t, set(kafka...)...).env(pod), "KAFKA_TLS", pod)
+	}
 }
 
 // TestNewPasswordsMakeNewPods, because a process reads its environment once.

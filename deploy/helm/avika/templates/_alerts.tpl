@@ -3,7 +3,9 @@ The alerts of deploy/prometheus for this installation: the names of its services
 of 100,000 rows a second) for the fleet that sizing speaks of.
 */}}
 {{- define "avika.alerts" -}}
-{{- $rules := .Files.Get "files/alerts.yml" | replace "job=\"avika-gateway\"" (printf "job=%q" (include "avika.gateway" .)) | replace "job=\"clickhouse\"" (printf "job=%q" (include "avika.clickhouse" .)) -}}
+{{- $gateways := printf "job=%q" (include "avika.gateway" .) -}}
+{{- if .Values.writer.enabled }}{{ $gateways = printf "job=~%q" (printf "%s|%s" (include "avika.gateway" .) (include "avika.writer" .)) }}{{ end -}}
+{{- $rules := .Files.Get "files/alerts.yml" | replace "job=\"avika-gateway\"" $gateways | replace "job=\"clickhouse\"" (printf "job=%q" (include "avika.clickhouse" .)) -}}
 {{- with .Values.sizing.agents -}}
 {{- $least := floor (mulf 0.9 .) | int64 -}}
 {{- $rules = $rules | replace "status=\"online\"}) < 90" (printf "status=\"online\"}) < %d" $least) | replace "fewer than 90" (printf "fewer than %d" $least) -}}

@@ -17,7 +17,7 @@
 {{- end -}}
 {{- if not $v.postgresql.enabled -}}
 {{- if not $v.postgresql.host }}{{ fail "postgresql.enabled is false: give the host of your PostgreSQL in postgresql.host" }}{{ end -}}
-{{- if not (or $v.postgresql.auth.existingSecret $v.postgresql.auth.password) }}{{ fail "postgresql.enabled is false: give the Secret with its password in postgresql.auth.existingSecret" }}{{ end -}}
+{{- if not (or $v.postgresql.auth.existingSecret $v.postgresql.auth.password) }}{{ fail "postgresql.enabled is false: give the Secret with its password in postgresql.auth.existingSecret, or postgresql.auth.password" }}{{ end -}}
 {{- end -}}
 {{- if and $v.writer.enabled (not $v.redpanda.enabled) (not $v.redpanda.brokers) -}}
 {{- fail "writer.enabled needs a Kafka: set redpanda.enabled, or give the host:port of yours in redpanda.brokers" -}}

@@ -6,9 +6,9 @@ env:
     value: {{ .Values.redpanda.config.numPartitions | int64 | quote }}
   - name: KAFKA_MAX_MESSAGE_BYTES
     value: {{ .Values.redpanda.config.producerBatchSize | int64 | quote }}
-{{- with .Values.redpanda.tls }}
+{{- if kindIs "map" .Values.redpanda.tls }}{{/* an empty one is TLS with the system's CAs */}}
   - name: KAFKA_TLS
-    value: {{ toJson . | quote }}
+    value: {{ toJson .Values.redpanda.tls | quote }}
 {{- end }}
 {{- with .Values.redpanda.saslSecret }}
   - name: KAFKA_SASL

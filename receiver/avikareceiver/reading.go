@@ -50,10 +50,10 @@ func (s *stream) read() {
 // End leaves what was read to the outlet, when there are no more messages.
 func (s *stream) End(err error) {
 	s.outlet.close()
+	s.done <- s.receiver.tapError(err) // first, so that the end of the session is known to be the stream's own
 	if s.session != nil {
 		s.session.Close()
 	}
-	s.done <- s.receiver.tapError(err)
 }
 
 // left ends the stream of an agent that has left. What it has sent and the pipeline has not taken yet is delivered nevertheless.

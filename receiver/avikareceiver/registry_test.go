@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ type registryDouble struct {
 type sessionDouble struct {
 	commands chan *agentv1.ServerCommand
 	done     chan struct{}
+	ending   sync.Once
 	err      error
 	tailing  atomic.Bool
 	closed   atomic.Int32
@@ -100,7 +102,14 @@ func (s *sessionDouble) CommandSent(id string, err error)        { s.add("sent %
 func (s *sessionDouble) Tailing() bool                           { return s.tailing.Load() }
 func (s *sessionDouble) Done() <-chan struct{}                   { return s.done }
 func (s *sessionDouble) Err() error                              { return s.err }
-func (s *sessionDouble) Close()                                  { s.closed.Add(1) }
+
+// Close ends the session as the registry's does: it is done then.
+func (s *sessionDouble) Close() {
+	s.closed.Add(1)
+	s.end()
+}
+
+func (s *sessionDouble) end() { s.ending.Do(func() { close(s.done) }) }
 
 func (s *sessionDouble) TakeLog(entry *agentv1.LogEntry) bool {
 	s.mu.Lock()
@@ -147,6 +156,19 @@ func TestSessionHearsEverything(t *testing.T) {
 
 	require.NoError(t, stream.CloseSend())
 	eventually(t, func() bool { return session.closed.Load() > 0 })
+}
+
+// An agent that ends its stream is told that it has been read, and not that the registry ended the session, however goroutines run.
+func TestAnAgentEndsItsStream(t *testing.T) {
+	g, _ := startWithRegistry(t)
+	g.start()
+	for range 100 {
+		stream := g.dial()
+		require.NoError(t, stream.Send(heartbeatMessage(&agentv1.Heartbeat{})))
+		require.NoError(t, stream.CloseSend())
+		_, err := stream.Recv()
+		require.ErrorIs(t, err, io.EOF)
+	}
 }
 
 func TestCommandsAreSent(t *testing.T) {
@@ -199,7 +221,7 @@ func TestRegistryEndsAStream(t *testing.T) {
 		require.NoError(t, stream.Send(logMessage(&agentv1.LogEntry{Status: 200})))
 		session := registry.session(t, 0)
 		session.err = reason
-		close(session.done)
+		session.end()
 		require.Equal(t, code, status.Code(endOf(stream)))
 		eventually(t, func() bool { return session.closed.Load() > 0 })
 		eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
@@ -222,7 +244,7 @@ func TestStreamEndsThoughCommandsAreStuck(t *testing.T) {
 		}
 	}
 	session.err = agentsession.ErrRevoked
-	close(session.done)
+	session.end()
 	eventually(t, func() bool { return session.closed.Load() > 0 && g.receiver.streams.len() == 0 })
 }
 

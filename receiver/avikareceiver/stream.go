@@ -154,7 +154,12 @@ func (s *stream) serve() error {
 				s.startSending(session, command)
 			}
 		case <-ended:
-			return s.receiver.endedBy(session.Err())
+			select {
+			case err := <-s.done:
+				return err
+			default:
+				return s.receiver.endedBy(session.Err())
+			}
 		case <-s.idle:
 			s.receiver.telemetry.limit("idle_timeout", "Closed a stream that was silent for longer than limits::idle_timeout")
 			return s.receiver.refuse(refusedIdle, codes.DeadlineExceeded, "no message for "+s.receiver.config.Limits.IdleTimeout.String())

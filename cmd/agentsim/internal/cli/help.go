@@ -52,7 +52,7 @@ Simulated fleet
   --connect-rate R          connections per second at the start (500); 0: all at once
   --tick D                  how long an agent gathers entries before it writes them (20ms): less is smoother, more is
                             cheaper
-  --drain D                 how long entries that are late may take after the end (30s)
+  --drain D                 how long entries that are late may take after the end, and the gateway to read all (30s)
 
 Every simulated log entry has a unique request id of 32 hex digits: run id (8), agent number (8), sequence number (16);
 with --log-format combined it is in the query string as rid=. What falls due during an outage is sent in a burst

@@ -138,7 +138,7 @@ func (a *agent) finish(hard context.Context, s link.Stream) bool {
 	if err := s.CloseSend(); err != nil {
 		return true
 	}
-	patience := time.NewTimer(grace)
+	patience := time.NewTimer(a.cfg.Drain)
 	defer patience.Stop()
 	select {
 	case <-s.Done():

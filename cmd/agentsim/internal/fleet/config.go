@@ -32,7 +32,7 @@ type Config struct {
 
 	ConnectRate   float64       // new connections per second while the fleet starts; 0: all at once
 	ReconnectWait time.Duration // after a broken stream
-	Drain         time.Duration // how long late entries may take after the end
+	Drain         time.Duration // how long late entries, and the gateway with what is on its way, may take after the end
 
 	Format      nginxlog.Format
 	Labels      map[string]string

@@ -13,9 +13,6 @@ import (
 	"github.com/avika-ai/avika-collector/cmd/agentsim/internal/traffic"
 )
 
-// grace is how long a stopped fleet waits for the gateway to take what is on its way.
-const grace = 5 * time.Second
-
 // Run simulates the fleet until it has sent everything, or ctx ends. Progress gets a line each second.
 func Run(ctx context.Context, cfg Config, progress io.Writer) (Report, error) {
 	if err := cfg.Validate(); err != nil {
@@ -26,7 +23,7 @@ func Run(ctx context.Context, cfg Config, progress io.Writer) (Report, error) {
 	cpu := cpuSeconds()
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(cfg.Drain, cancel) })()
 	done := make(chan struct{})
 	go func() { defer close(done); f.runAgents(ctx, hard) }()
 	f.showProgress(done, progress)

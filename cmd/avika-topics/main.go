@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -61,7 +62,8 @@ func (o *options) ensure(ctx context.Context, progress io.Writer) ([]topics.Topi
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(security, kgo.SeedBrokers(o.brokers...), kgo.ClientID("avika-topics"))...)
+	client, err := kgo.NewClient(append(security, kgo.SeedBrokers(o.brokers...), kgo.ClientID("avika-topics"),
+		kgo.MetadataMinAge(10*time.Millisecond))...) // it looks at what it has just changed
 	if err != nil {
 		return nil, err
 	}

@@ -98,12 +98,39 @@ func Ensure(ctx context.Context, admin *kadm.Client, w Wanted, m Mode) ([]Topic,
 	var found []Topic
 	for _, name := range w.Topics {
 		t, err := ensure(ctx, admin, name, details[name], w, m)
+		if err == nil && (t.State == Created || t.State == Changed) {
+			t, err = visible(ctx, admin, t, w)
+		}
 		if err != nil {
 			return found, fmt.Errorf("topic %s: %w", name, err)
 		}
 		found = append(found, t)
 	}
 	return found, nil
+}
+
+// visibleWithin bounds how long brokers may take to know what their controller has changed.
+const visibleWithin = 10 * time.Second
+
+// visible waits until a change can be seen, so that whoever comes next finds it. What differs even then is reported.
+func visible(ctx context.Context, admin *kadm.Client, done Topic, w Wanted) (Topic, error) {
+	end := time.Now().Add(visibleWithin)
+	for {
+		details, err := admin.ListTopics(ctx, done.Name)
+		if err != nil {
+			return done, fmt.Errorf("look at what was changed: %w", err)
+		}
+		now, err := ensure(ctx, admin, done.Name, details[done.Name], w, Mode{Check: true})
+		switch {
+		case err != nil:
+			return done, err
+		case now.State == AsWanted:
+			return done, nil
+		case time.Now().After(end):
+			return now, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 func ensure(ctx context.Context, admin *kadm.Client, name string, d kadm.TopicDetail, w Wanted, m Mode) (Topic, error) {

@@ -1,13 +1,9 @@
 package harness
 
 import (
-	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,22 +52,4 @@ func TailNGINX(t testing.TB, gateway string, n *NGINX, args ...string) *Agent {
 		"--tail", n.AccessLog(), "--error-log", n.ErrorLog(), "--stub-status", n.StatusURL(), "--from-start",
 	}, args...)
 	return StartAgent(t, gateway, all...)
-}
-
-// fleetTimeout bounds a fleet that runs to its end.
-const fleetTimeout = 5 * time.Minute
-
-// RunFleet runs an agentsim to its end and returns its JSON summary.
-func RunFleet(t testing.TB, gateway string, args ...string) map[string]any {
-	t.Helper()
-	cmd := exec.Command(Binary(t, "agentsim"), append([]string{"--gateway", gateway, "--json"}, args...)...)
-	cmd.Stderr = os.Stderr
-	cmd.WaitDelay = time.Second
-	timer := time.AfterFunc(fleetTimeout, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	out, err := cmd.Output()
-	require.NoError(t, err, "agentsim said: %s", out)
-	var summary map[string]any
-	require.NoError(t, json.Unmarshal(out, &summary), "%s", out)
-	return summary
 }

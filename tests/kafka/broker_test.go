@@ -20,17 +20,15 @@ func TestBrokerIsKilled(t *testing.T) {
 	kafka := harness.StartKafka(t)
 	w := newWayOn(t, harness.NewQueue(t, kafka.Addr()))
 	ingest, writer := w.ingest("KAFKA_FLUSH_INTERVAL_MS=50"), w.writer()
-	rounds := int(long(2, 8))
-	n := 50_000 * rounds
-	wait := w.fleet(ingest, "--agents", "20", "--rate", "250", "--total", itoa(n), "--drain", "120s")
-	for range rounds {
+	stop := w.fleet(ingest, 20, 250)
+	for range long(2, 8) {
 		time.Sleep(3 * time.Second)
 		require.NoError(t, kafka.Kill())
 		time.Sleep(long(2*time.Second, 20*time.Second))
 		require.NoError(t, kafka.Restart(context.Background()))
 	}
-	wait()
-	w.exactlyOnce(n)
+	w.grows()
+	w.exactlyOnce(stop())
 	assert.True(t, ingest.Running() && writer.Running())
 	assert.Zero(t, ingest.Metrics(t).Sum("otelcol_exporter_send_failed_log_records_total", nil))
 }
@@ -42,9 +40,9 @@ func TestStartWithoutBroker(t *testing.T) {
 	w := newWayOn(t, harness.NewQueue(t, kafka.Addr()))
 	require.NoError(t, kafka.Shutdown())
 	ingest, _ := w.ingest(), w.writer()
-	wait := w.fleet(ingest, "--agents", "5", "--rate", "200", "--total", "5000", "--drain", "60s")
+	stop := w.fleet(ingest, 5, 200)
 	time.Sleep(2 * time.Second)
 	require.NoError(t, kafka.Restart(context.Background()))
-	wait()
-	w.exactlyOnce(5000)
+	w.grows()
+	w.exactlyOnce(stop())
 }

@@ -49,7 +49,7 @@ func TestFigures(t *testing.T) {
 func measure(t *testing.T, w *way, ingest, writer *harness.Gateway) {
 	time.Sleep(3 * time.Second)
 	before, beforeWriter := cpu(t, ingest), cpu(t, writer)
-	w.fleet(ingest, "--agents", itoa(figureAgents), "--rate", itoa(figureRate), "--total", itoa(figureRows), "--drain", "60s")()
+	send(t, ingest, figureAgents, figureRate, figureRows)
 	require.Eventually(t, func() bool { return w.rows() == figureRows }, settle, 100*time.Millisecond)
 	usedIngest, usedWriter := cpu(t, ingest)-before, cpu(t, writer)-beforeWriter
 	m := writer.Metrics(t)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +51,8 @@ func avikaTopics(t *testing.T, q *harness.Queue, args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
+func itoa(n int) string { return strconv.Itoa(n) }
+
 // session is short, so that a writer that was killed is missed soon; a broker allows no less than 6 s by default.
 const session = "KAFKA_SESSION_TIMEOUT_MS=6000"
 
@@ -75,11 +77,25 @@ func (w *way) newWriter(env ...string) *harness.Gateway {
 	})
 }
 
-// fleet sends n log entries of agents, rate a second each, in the background. The function it returns waits for the end.
-func (w *way) fleet(ingest *harness.Gateway, args ...string) (wait func()) {
-	var done sync.WaitGroup
-	done.Go(func() { harness.RunFleet(w.t, ingest.AgentAddr(), args...) })
-	return done.Wait
+// fleet of agents that send rate log entries a second each until the function is called that it returns: a fleet outlasts any fault, however
+// fast or slow the machine is. The function waits until ingest has read everything, and says how many entries that were.
+func (w *way) fleet(ingest *harness.Gateway, agents, rate int, args ...string) (stop func() int) {
+	w.t.Helper()
+	f := harness.StartFleet(w.t, ingest.AgentAddr(), append(args, "--agents", itoa(agents), "--rate", itoa(rate), "--drain", "120s")...)
+	return func() int {
+		w.t.Helper()
+		summary := f.Stop()
+		sent, _ := summary["log_entries"].(float64)
+		require.Equal(w.t, summary["connects"], summary["confirmed_streams"], "agents whose entries were not all read: %v", summary)
+		require.Positive(w.t, sent)
+		return int(sent)
+	}
+}
+
+// send n log entries of agents, rate a second each, and wait until ingest has read them.
+func send(t *testing.T, ingest *harness.Gateway, agents, rate, n int) {
+	t.Helper()
+	harness.RunFleet(t, ingest.AgentAddr(), "--agents", itoa(agents), "--rate", itoa(rate), "--total", itoa(n), "--drain", "60s")
 }
 
 // exactlyOnce waits until n access records are stored, and requires that each is there once, and once in the rollup.
@@ -107,6 +123,18 @@ func (w *way) caughtUp() {
 			assert.Zero(c, lag.Lag.Total(), "records are not committed")
 		}
 	}, settle, 200*time.Millisecond)
+}
+
+// rows that are stored; 0 while there is no table, or no ClickHouse.
+func (w *way) rows() uint64 {
+	return w.ch.Uint(&assert.CollectT{}, "SELECT count() FROM nginx_analytics.access_logs")
+}
+
+// grows waits until more rows are stored than before.
+func (w *way) grows() {
+	w.t.Helper()
+	before := w.rows()
+	require.Eventually(w.t, func() bool { return w.rows() > before }, settle, 5*time.Millisecond, "no rows are stored")
 }
 
 // long is how long a fault lasts: short in the ordinary run.

@@ -18,7 +18,7 @@ func TestAgentsThroughTheQueue(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
 	ingest, writer := w.ingest(), w.writer()
-	w.fleet(ingest, "--agents", "20", "--rate", "500", "--total", "20000", "--drain", "30s")()
+	send(t, ingest, 20, 500, 20_000)
 	w.exactlyOnce(20_000)
 	for _, table := range []string{"nginx_metrics", "system_metrics", "otel_traces"} {
 		assert.Positive(t, w.ch.Uint(t, "SELECT count() FROM nginx_analytics."+table), table)
@@ -47,7 +47,7 @@ func TestAgentsKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
 	ingest := w.ingest()
-	w.fleet(ingest, "--agents", "60", "--rate", "50", "--total", "6000", "--drain", "30s")()
+	send(t, ingest, 60, 50, 6000)
 	partitionOf, last, entries := map[string]int32{}, map[string]string{}, 0
 	used := map[int32]bool{}
 	w.eachRecord("logs", func() bool { return entries == 6000 }, func(r *kgo.Record) {

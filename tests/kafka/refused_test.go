@@ -28,7 +28,7 @@ func TestUnreadableRecords(t *testing.T) {
 	}
 	require.NoError(t, w.queue.Client.ProduceSync(context.Background(), records...).FirstErr())
 	ingest, writer := w.ingest(), w.writer()
-	w.fleet(ingest, "--agents", "12", "--rate", "200", "--total", "2400", "--drain", "30s")()
+	send(t, ingest, 12, 200, 2400)
 	w.exactlyOnce(2400)
 	files := letters(t, writer, "logs-", ".otlp")
 	require.Len(t, files, 12)

@@ -41,7 +41,7 @@ func TestSASLAndTLS(t *testing.T) {
 	}
 	w := newWayOn(t, q)
 	ingest, writer := w.ingest(), w.writer()
-	w.fleet(ingest, "--agents", "5", "--rate", "100", "--total", "500", "--drain", "30s")()
+	send(t, ingest, 5, 100, 500)
 	w.exactlyOnce(500)
 	require.Eventually(t, func() bool { return writer.Metrics(t).Has("otelcol_extension_kafka_lag_records") }, harness.WaitFor, harness.Tick)
 }

@@ -152,6 +152,9 @@ func TestTTLAndSettingsFollowTheConfiguration(t *testing.T) {
 	assert.Contains(t, create("otel_logs"), "toIntervalDay(1)")
 	assert.NotContains(t, create("nginx_metrics"), "TTL")
 	assert.Contains(t, create("access_logs"), "merge_with_ttl_timeout = 3600")
+	for _, table := range []string{"otel_traces", "otel_traces_trace_id_ts"} {
+		assert.Contains(t, create(table), "toIntervalDay(7)", "spans of access records do not fill the disk for ever")
+	}
 	next := *cfg
 	next.Schema.TTL = map[string]time.Duration{"access_logs": 240 * time.Hour, "nginx_metrics": 24 * time.Hour, "otel_logs": 0}
 	next.Schema.DeduplicationWindow = 777

@@ -99,8 +99,14 @@ func TestSecretsReachTheConfiguration(t *testing.T) {
 }
 
 func TestRetentionIsTheTTL(t *testing.T) {
-	config := render(t, set("sizing.retentionDays=30")...).config("avika-gateway")
-	assert.Equal(t, map[string]any{"access_logs": "720h", "error_logs": "720h"}, at(t, config, "exporters", "ch_batch", "ttl"))
+	ttl := func(args ...string) any {
+		return at(t, render(t, append(args, "--set", "sizing.retentionDays=30")...).config("avika-gateway"), "exporters", "ch_batch", "ttl")
+	}
+	assert.Equal(t, map[string]any{
+		"access_logs": "720h", "error_logs": "720h", "otel_traces": "720h", "otel_traces_trace_id_ts": "720h",
+	}, ttl())
+	assert.Equal(t, map[string]any{"access_logs": "720h", "error_logs": "720h"}, ttl(installations()["managed servers"]...),
+		"traces there may be somebody else's")
 }
 
 func TestOverlayWins(t *testing.T) {

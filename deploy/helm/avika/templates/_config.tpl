@@ -24,7 +24,9 @@
 {{- $exporter := .config.exporters.ch_batch -}}
 {{- $_ := set $exporter "drain_timeout" "30s" -}}
 {{- $ttl := printf "%dh" (mul 24 (int $values.sizing.retentionDays)) -}}
-{{- $_ := set $exporter "ttl" (dict "access_logs" $ttl "error_logs" $ttl) -}}
+{{- $kept := dict "access_logs" $ttl "error_logs" $ttl -}}
+{{- if $values.clickhouse.enabled }}{{ $kept = merge $kept (dict "otel_traces" $ttl "otel_traces_trace_id_ts" $ttl) }}{{ end -}}
+{{- $_ := set $exporter "ttl" $kept -}}
 {{- if $values.clickhouse.tls.enabled -}}
 {{- $_ := set $exporter "tls" ($values.clickhouse.tls.caSecret | empty | ternary (dict "insecure" false) (dict "ca_file" "/etc/avika/clickhouse/ca.crt")) -}}
 {{- end -}}

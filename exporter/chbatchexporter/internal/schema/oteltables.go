@@ -46,8 +46,11 @@ func resourceColumns(keys ...string) []Column {
 	return out
 }
 
+// traceDays is how long the traces' tables keep rows where they are made here: as long as the access logs that most spans are made of.
+const traceDays = logDays
+
 var otelTraces = Table{
-	Name: "otel_traces", Engine: "MergeTree", Time: "Timestamp", OrderBy: "ServiceName, SpanName, toDateTime(Timestamp)",
+	Name: "otel_traces", Engine: "MergeTree", Time: "Timestamp", OrderBy: "ServiceName, SpanName, toDateTime(Timestamp)", TTLDays: traceDays,
 	Columns: []Column{
 		{"Timestamp", "DateTime64(9)", "CODEC(Delta, ZSTD(1))"},
 		{"TraceId", "String", zstdCodec},
@@ -71,7 +74,7 @@ var otelTraces = Table{
 }
 
 var otelTraceIDs = Table{
-	Name: "otel_traces_trace_id_ts", Engine: "MergeTree", Time: "Start", OrderBy: "TraceId, Start",
+	Name: "otel_traces_trace_id_ts", Engine: "MergeTree", Time: "Start", OrderBy: "TraceId, Start", TTLDays: traceDays,
 	Columns: []Column{
 		{"TraceId", "String", zstdCodec},
 		{"Start", "DateTime", "CODEC(Delta, ZSTD(1))"},

@@ -247,6 +247,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_local` ON CLUSTER `mai
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
+TTL toDateTime(Timestamp) + toIntervalDay(7)
 SETTINGS merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces` ON CLUSTER `main` AS `nginx_analytics`.`otel_traces_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_traces_local', rand());
@@ -259,6 +260,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts_local` ON 
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(Start)
 ORDER BY (TraceId, Start)
+TTL Start + toIntervalDay(7)
 SETTINGS merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts` ON CLUSTER `main` AS `nginx_analytics`.`otel_traces_trace_id_ts_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_traces_trace_id_ts_local', rand());

@@ -232,6 +232,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces` (
 ) ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
+TTL toDateTime(Timestamp) + toIntervalDay(7)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts` (
@@ -242,6 +243,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts` (
 ) ENGINE = MergeTree
 PARTITION BY toDate(Start)
 ORDER BY (TraceId, Start)
+TTL Start + toIntervalDay(7)
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_gauge` (

@@ -39,20 +39,31 @@ func TestJSON(t *testing.T) {
 	}, got)
 }
 
+// TestValues: what was given is in them, so that the chart's TTL and buffers are those that the sizes are for.
 func TestValues(t *testing.T) {
-	assert.Equal(t, `# avika-sizing: 40 agents, 8000 requests per second, 1.5 days of access logs
+	assert.Equal(t, `# avika-sizing: 40 agents, 8000 requests per second, 2 days of access logs
+sizing:
+  agents: 40
+  rps: 8000
+  retentionDays: 2
+  logBytes: 500
+  spanBytes: 250
+  compressionRatio: 0.15
 gateway:
   replicaCount: 3
   resources:
     limits:
-      memory: 512Mi
+      memory: 896Mi
 clickhouse:
+  config:
+    logBufferSize: 500000
+    spanBufferSize: 200000
   resources:
     limits:
       memory: 2496Mi
   persistence:
-    size: 78Gi
-`, output(t, "--agents=40", "--rps=8000", "--retention=36h", "--output=values"))
+    size: 104Gi
+`, output(t, "--agents=40", "--rps=8000", "--retention=36h", "--log-buffer=500000", "--output=values"))
 }
 
 func TestHelp(t *testing.T) {

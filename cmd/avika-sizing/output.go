@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -52,24 +53,35 @@ func asJSON(out io.Writer, n sizing.Need, p sizing.Plan) error {
 	}{n.Agents, n.RPS, n.Retention.Seconds(), p})
 }
 
-// values are the plan as values of the Helm chart, for those who want to see the numbers before they install.
-func values(out io.Writer, n sizing.Need, p sizing.Plan) error {
-	_, err := fmt.Fprintf(out, `# avika-sizing: %d agents, %s requests per second, %s
+// values are need and plan as values of the Helm chart, for those who want to see the numbers before they install. Whole days: the
+// chart makes of them the TTL in ClickHouse, which has no others.
+func values(out io.Writer, n sizing.Need, _ sizing.Plan) error {
+	days := math.Ceil(n.Retention.Hours() / 24)
+	n.Retention = time.Duration(days) * 24 * time.Hour
+	p := sizing.Of(n)
+	_, err := fmt.Fprintf(out, `# avika-sizing: %[1]d agents, %[2]s requests per second, %[3]s days of access logs
+sizing:
+  agents: %[1]d
+  rps: %[2]s
+  retentionDays: %[3]s
+  logBytes: %[4]s
+  spanBytes: %[5]s
+  compressionRatio: %[6]s
 gateway:
-  replicaCount: %d
+  replicaCount: %[7]d
   resources:
     limits:
-      memory: %s
+      memory: %[8]s
 clickhouse:
+  config:
+    logBufferSize: %[9]d
+    spanBufferSize: %[10]d
   resources:
     limits:
-      memory: %s
+      memory: %[11]s
   persistence:
-    size: %s
-`, n.Agents, number(n.RPS), kept(n.Retention), p.GatewayReplicas, p.GatewayMemory(), p.ClickHouseMemory(), p.Storage())
+    size: %[12]s
+`, n.Agents, number(n.RPS), number(days), number(n.LogBytes), number(n.SpanBytes), number(n.CompressionRatio),
+		p.GatewayReplicas, p.GatewayMemory(), n.LogBuffer, n.SpanBuffer, p.ClickHouseMemory(), p.Storage())
 	return err
-}
-
-func kept(d time.Duration) string {
-	return number(d.Hours()/24) + " days of access logs"
 }

@@ -2,15 +2,20 @@ package helm
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/avika-ai/avika-collector/internal/sizing"
+	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
 // TestChartAndCommandAgree: the templates and internal/sizing have the same formulas.
@@ -39,6 +44,22 @@ func TestChartAndCommandAgree(t *testing.T) {
 			assert.Equal(t, canonical(want.Storage()), disk(m, "avika-clickhouse"))
 		})
 	}
+}
+
+// TestValuesOfTheCommand: an installation with them keeps logs as long, and holds as many rows, as the sizes are for.
+func TestValuesOfTheCommand(t *testing.T) {
+	out, err := exec.Command(harness.Binary(t, "avika-sizing"), "--agents=100", "--rps=100000", "--retention=30d", "--log-buffer=500000",
+		"--span-buffer=1000000", "--output=values").Output()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "sizing.yaml")
+	require.NoError(t, os.WriteFile(file, out, 0o600))
+	m, notes := install(t, installDefault, "-f", file)
+	assert.Equal(t, "720h", at(t, m.config("avika-gateway"), "exporters", "ch_batch", "ttl", "access_logs"))
+	assert.Equal(t, "500000", m.env("avika-gateway")["CH_LOG_BUFFER_SIZE"])
+	same(t, "1344Mi", limits(m, "avika-gateway").Memory())
+	assert.Equal(t, canonical("19440Gi"), disk(m, "avika-clickhouse"))
+	assert.Contains(t, notes, "30 days (a fleet for the enterprise profile)")
+	assert.NotContains(t, notes, "less than the plan")
 }
 
 func same(t *testing.T, want string, got *resource.Quantity) {

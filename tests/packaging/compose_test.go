@@ -12,6 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/avika-ai/avika-collector/tests/harness"
 )
@@ -47,6 +48,19 @@ func TestCompose(t *testing.T) {
 				requireService(t, project, service)
 			}
 		})
+	}
+}
+
+// TestComposeAndChartRunTheSameServers: one version of each server is what is tried and what is written about.
+func TestComposeAndChartRunTheSameServers(t *testing.T) {
+	project := loadProject(t, "deploy/compose/compose.yaml", nil, "queued")
+	for service, chart := range map[string]string{"clickhouse": "clickhouse", "postgres": "postgresql", "redpanda": "redpanda"} {
+		var values struct {
+			Image struct{ Repository, Tag string }
+		}
+		text := readFile(filepath.Join(harness.Root(t), "deploy/helm/avika/charts", chart, "values.yaml"))
+		require.NoError(t, yaml.Unmarshal([]byte(text), &values))
+		assert.Equal(t, values.Image.Repository+":"+values.Image.Tag, project.Services[service].Image)
 	}
 }
 

@@ -74,6 +74,20 @@ func TestEveryAlertIsTested(t *testing.T) {
 	}
 }
 
+var reasons = regexp.MustCompile(`\brefused\w+\s+= "(\w+)"`)
+
+// TestEveryReasonIsInTheRunbooks: whatever agents and records are refused for, but what happens every day.
+func TestEveryReasonIsInTheRunbooks(t *testing.T) {
+	found := reasons.FindAllStringSubmatch(read(t, harness.Root(t), "receiver", "avikareceiver", "telemetry.go"), -1)
+	require.NotEmpty(t, found)
+	runbooks := read(t, harness.Root(t), "docs", "runbooks.md")
+	for _, m := range found {
+		if m[1] != "idle" {
+			assert.Contains(t, runbooks, "`"+m[1]+"`")
+		}
+	}
+}
+
 // metricNames are all that our expressions use, by their prefixes.
 var metricNames = regexp.MustCompile(`\b(nginx_gateway|otelcol|ClickHouse[A-Za-z]*)_\w+`)
 

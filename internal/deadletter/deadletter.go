@@ -38,7 +38,8 @@ func Keep(dir string, data []byte, about Letter) (path string, err error) {
 	return Write(dir, about.Signal+"-"+hex.EncodeToString(sum[:8]), OTLP, data, about)
 }
 
-// Write makes the file name+ext with data, and name.json with the description, and makes the folder when it is missing.
+// Write makes the file name+ext with data, and name.json with the description, and makes the folder when it is missing. It returns when
+// files and names are on disk.
 func Write(dir, name, ext string, data []byte, about any) (path string, err error) {
 	if dir == "" {
 		return "", ErrNoDirectory
@@ -55,10 +56,13 @@ func Write(dir, name, ext string, data []byte, about any) (path string, err erro
 	if err := writeFile(filepath.Join(dir, name+About), append(description, '\n')); err != nil {
 		return "", err
 	}
-	return path, writeFile(path, data)
+	if err := writeFile(path, data); err != nil {
+		return "", err
+	}
+	return path, syncFolder(dir)
 }
 
-// writeFile makes a file appear complete and on disk, or not at all.
+// writeFile makes a file appear complete, or not at all. Its name is on disk when its folder is synced.
 func writeFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
@@ -73,7 +77,19 @@ func writeFile(path string, data []byte) error {
 		err = os.Chmod(f.Name(), 0o640)
 	}
 	if err == nil {
-		return os.Rename(f.Name(), path)
+		err = os.Rename(f.Name(), path)
 	}
-	return errors.Join(err, os.Remove(f.Name()))
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// syncFolder makes the names in a folder survive a crash of the machine, as fsync(2) says of directories.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

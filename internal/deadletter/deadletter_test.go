@@ -42,3 +42,13 @@ func TestNowhereToKeep(t *testing.T) {
 	_, err = Keep(file, nil, Letter{Signal: "logs"})
 	require.Error(t, err)
 }
+
+func TestNothingIsLeftOfAFileThatCannotBeNamed(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "taken.otlp"), 0o700))
+	_, err := Write(dir, "taken", OTLP, []byte("data"), Letter{})
+	require.Error(t, err)
+	left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

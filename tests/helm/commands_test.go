@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 
@@ -92,6 +93,27 @@ func TestGatewayHPA(t *testing.T) {
 	require.NoError(t, yaml.UnmarshalStrict(file, &alone))
 	assert.Equal(t, "avika-gateway", alone.Name)
 	assert.Equal(t, text(t, get[*autoscalingv2.HorizontalPodAutoscaler](render(t, profile("enterprise")...), "avika-gateway").Spec), text(t, alone.Spec))
+}
+
+// TestAgentsLoadBalancer finds the gateways' pods, and opens nothing but the agents' port.
+func TestAgentsLoadBalancer(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join(harness.Root(t), "deploy", "helm", "agents-loadbalancer.yaml"))
+	require.NoError(t, err)
+	var service corev1.Service
+	require.NoError(t, yaml.UnmarshalStrict(file, &service))
+	m := render(t)
+	pods := get[*appsv1.Deployment](m, "avika-gateway").Spec.Template.Labels
+	for label, value := range service.Spec.Selector {
+		assert.Equal(t, value, pods[label], label)
+	}
+	require.Len(t, service.Spec.Ports, 1)
+	var agents int32
+	for _, p := range get[*corev1.Service](m, "avika-gateway").Spec.Ports {
+		if p.Name == "agents" {
+			agents = p.TargetPort.IntVal
+		}
+	}
+	assert.Equal(t, agents, service.Spec.Ports[0].TargetPort.IntVal)
 }
 
 // TestGuideNamesExist: what the guide's kubectl commands name.

@@ -3,61 +3,13 @@ package fleet
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
-
-// moves are the steps of commands that wait to be written. They have a lock of their own, as sessions report them.
-type moves struct {
-	mu    sync.Mutex
-	queue []store.CommandUpdate
-}
-
-func (m *moves) waiting() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.queue) > 0
-}
-
-func (m *moves) take() []store.CommandUpdate {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	queue := m.queue
-	m.queue = nil
-	return queue
-}
-
-// putBack keeps the order: what failed comes before what followed.
-func (m *moves) putBack(updates []store.CommandUpdate) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.queue = append(updates, m.queue...)
-}
-
-func (f *Fleet) move(updates []store.CommandUpdate) {
-	if len(updates) == 0 {
-		return
-	}
-	f.moves.mu.Lock()
-	f.moves.queue = append(f.moves.queue, updates...)
-	f.moves.mu.Unlock()
-	signal(f.wake.write)
-}
-
-func (f *Fleet) writeCommands(ctx context.Context) error {
-	updates := f.moves.take()
-	if len(updates) == 0 {
-		return nil
-	}
-	err := f.store.UpdateCommands(ctx, updates)
-	if err != nil {
-		f.moves.putBack(updates)
-	}
-	return err
-}
 
 // claimLoop fetches commands for local agents.
 func (f *Fleet) claimLoop(ctx context.Context) {
@@ -109,13 +61,13 @@ func (f *Fleet) deliver(c store.Command) {
 
 func (f *Fleet) handOut(s *session, c *store.Command) {
 	if s == nil || !s.handOut(c) {
-		f.move([]store.CommandUpdate{{ID: c.ID, AgentID: c.AgentID, State: store.CommandPending}})
+		f.move([]store.CommandUpdate{{ID: c.ID, AgentID: c.AgentID, State: store.CommandPending, Claimed: c.Claimed}})
 	}
 }
 
 func (s *session) listen(kind string) time.Duration {
 	s.mu.Lock()
-	agentNow := s.heartbeats
+	agentNow := s.spoke
 	s.mu.Unlock()
 	return s.tail.listen(kind, time.Now(), agentNow)
 }
@@ -127,9 +79,9 @@ func (s *session) handOut(c *store.Command) bool {
 		return false // gone, or the receiver is behind: later
 	}
 	if p := &c.Parameters; c.Type == store.TypeLogRequest {
-		s.tail.requested(p.LogType, c.ID, int(p.TailLines), p.Follow, time.Now())
+		s.tail.requested(p.LogType, c.ID, int(p.TailLines), p.Follow, time.Now(), s.spoke)
 	}
-	s.inflight[c.ID] = struct{}{}
+	s.inflight[c.ID] = c.Claimed
 	s.sends <- message(c) // has room, and only this function sends
 	return true
 }
@@ -211,21 +163,39 @@ func message(c *store.Command) *agentv1.ServerCommand {
 func (s *session) CommandSent(commandID string, err error) {
 	s.mu.Lock()
 	_, known := s.inflight[commandID]
+	update := s.giveBack(commandID)
 	delete(s.inflight, commandID)
 	s.mu.Unlock()
 	if !known {
 		return
 	}
-	s.fleet.move([]store.CommandUpdate{{
-		ID: commandID, AgentID: s.peer.AgentID, State: ifElse(err == nil, store.CommandSent, store.CommandPending),
-	}})
+	if err == nil {
+		update.State = store.CommandSent
+	}
+	s.fleet.move([]store.CommandUpdate{update})
 }
 
 // CommandResult implements agentsession.Session.
 func (s *session) CommandResult(message *agentv1.CommandResult) {
 	s.fleet.messages.Add(1)
-	s.fleet.move([]store.CommandUpdate{{
+	if s.fleet.moves.addResult(store.CommandUpdate{
 		ID: clean(message.CommandId, maxText), AgentID: s.peer.AgentID,
 		State: ifElse(message.Success, store.CommandSucceeded, store.CommandFailed), Result: clean(message.ErrorMessage, maxPath),
-	}})
+	}) {
+		signal(s.fleet.wake.write)
+		return
+	}
+	s.leaveOutResult()
+}
+
+// leaveOutResult says so once a stream.
+func (s *session) leaveOutResult() {
+	s.mu.Lock()
+	first := !s.resultsLeftOut
+	s.resultsLeftOut = true
+	s.mu.Unlock()
+	if first {
+		s.fleet.logger.Warn("an agent sends more results of commands than are taken; the others are left out",
+			zap.String("agent_id", s.peer.AgentID), zap.Int("waiting", maxMoves))
+	}
 }

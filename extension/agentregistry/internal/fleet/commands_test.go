@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -155,6 +156,32 @@ func TestStaleResultOfAnotherAgentIsIgnored(t *testing.T) {
 	other.CommandResult(&agentv1.CommandResult{CommandId: "c", Success: true})
 	session.CommandResult(&agentv1.CommandResult{CommandId: "c", ErrorMessage: "truth"})
 	assert.Equal(t, "truth", becomes(t, f, "c", store.CommandFailed).Result)
+}
+
+// An agent may send results that nobody asked for, as many as it likes, also while the database is away.
+func TestAFloodOfResultsIsBounded(t *testing.T) {
+	t.Parallel()
+	s := &shaky{Store: shared(t)}
+	f := run(t, s, quick("one"))
+	session, other := connect(t, f, "a"), connect(t, f, "b")
+	eventually(t, f, "b", "registered", func(s State) bool { return s.Live.Session != 0 })
+	_, _, err := f.CreateCommand(t.Context(), store.Command{ID: "of b", AgentID: "b", Type: store.TypeReload})
+	require.NoError(t, err)
+	receive(t, other)
+	s.away.Store(true)
+	other.CommandSent("of b", nil)
+	for i := range 100 * maxMoves {
+		session.CommandResult(&agentv1.CommandResult{CommandId: fmt.Sprint(i)})
+	}
+	other.CommandResult(&agentv1.CommandResult{CommandId: "of b", Success: true})
+	f.moves.mu.Lock()
+	assert.LessOrEqual(t, len(f.moves.queue), 2*maxMoves)
+	f.moves.mu.Unlock()
+	s.away.Store(false)
+	becomes(t, f, "of b", store.CommandSucceeded)
+	require.Eventually(t, func() bool { return !f.moves.waiting() }, soon, tick)
+	session.CommandResult(&agentv1.CommandResult{CommandId: "one more"})
+	require.Eventually(t, func() bool { return !f.moves.waiting() }, soon, tick)
 }
 
 func TestWatchersSeeChanges(t *testing.T) {

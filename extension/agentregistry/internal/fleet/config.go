@@ -15,6 +15,7 @@ import (
 // State implements agentsession.Session.
 func (s *session) State(queued time.Time, message *agentv1.StateSnapshot) {
 	s.fleet.messages.Add(1)
+	queued = storable(queued)
 	config := configOf(message)
 	f := s.fleet
 	f.mu.Lock()

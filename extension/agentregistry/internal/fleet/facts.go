@@ -31,8 +31,22 @@ const unknownVersion = "unknown"
 // startTolerance is how far two computed starts of one process may lie apart.
 const startTolerance = 10 // seconds
 
+// storable moves a time that no store can keep to the nearest one that all can: JSON ends with the year 9999.
+func storable(queued time.Time) time.Time {
+	switch {
+	case queued.Before(time.Unix(0, 0)):
+		return time.Unix(0, 0)
+	case queued.After(lastStorable):
+		return lastStorable
+	}
+	return queued
+}
+
+var lastStorable = time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // Heartbeat implements agentsession.Session.
 func (s *session) Heartbeat(queued time.Time, h *agentv1.Heartbeat) {
+	queued = storable(queued)
 	changed, lost := s.takeHeartbeat(queued, h)
 	if lost {
 		s.fleet.revive(s)
@@ -45,13 +59,14 @@ func (s *session) Heartbeat(queued time.Time, h *agentv1.Heartbeat) {
 // takeHeartbeat reports whether the facts may have changed, and whether the session lost its voice.
 func (s *session) takeHeartbeat(queued time.Time, h *agentv1.Heartbeat) (changed, lost bool) {
 	s.fleet.messages.Add(1)
+	now := s.fleet.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false, false
 	}
-	s.seen = time.Now()
-	if s.superseded || queued.Before(s.heartbeats) {
+	s.seen, s.spoke = time.Now(), queued
+	if s.superseded || store.Newer(s.heartbeats, queued, now) {
 		return false, s.superseded
 	}
 	s.heartbeats = queued
@@ -96,10 +111,8 @@ func (f *Fleet) factsChanged(s *session, queued time.Time, h *agentv1.Heartbeat)
 	f.hub.agent(e.agent.ID)
 }
 
-// newer says whether what is known is newer than what comes, unless its time cannot be true.
-func (f *Fleet) newer(known, comes time.Time) bool {
-	return known.After(comes) && !known.After(f.now().Add(store.FutureFacts))
-}
+// newer is store.Newer by the store's clock. The fleet's lock is held.
+func (f *Fleet) newer(known, comes time.Time) bool { return store.Newer(known, comes, f.now()) }
 
 // fresh says that the session had no full heartbeat yet.
 func (s *session) fresh() bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
@@ -24,20 +25,22 @@ type sample struct {
 // Metrics implements agentsession.Session.
 func (s *session) Metrics(queued time.Time, message *agentv1.NginxMetrics) {
 	s.fleet.messages.Add(1)
+	now := s.fleet.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
 	s.seen = time.Now()
-	s.rates.add(sample{at: queued, total: message.TotalRequests})
+	s.rates.add(sample{at: queued, total: message.TotalRequests}, now)
 }
 
-func (r *rates) add(next sample) {
-	if next.at.Before(r.last.at) {
-		return
+func (r *rates) add(next sample, now time.Time) {
+	if store.Newer(r.last.at, next.at, now) {
+		return // replayed
 	}
-	if r.first.at.IsZero() || next.total < r.last.total { // NGINX restarted: its counter began anew
+	// NGINX restarted and its counter began anew, or the agent's clock was put right.
+	if r.first.at.IsZero() || next.total < r.last.total || next.at.Before(r.last.at) {
 		r.first = next
 	}
 	r.last = next
@@ -49,7 +52,7 @@ func (r *rates) point() (float32, bool) {
 	if elapsed < 1 {
 		return 0, false
 	}
-	rate := float32(math.Round(float64(r.last.total-r.first.total)/elapsed*100) / 100)
+	rate := float32(math.Round((float64(r.last.total)-float64(r.first.total))/elapsed*100) / 100)
 	r.first = r.last
 	if len(r.points) >= ratePoints {
 		r.points = slices.Clone(r.points[len(r.points)-ratePoints+1:])

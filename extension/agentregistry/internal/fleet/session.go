@@ -38,11 +38,15 @@ type session struct {
 	greeted    bool // had its first heartbeat
 	heartbeat  *agentv1.Heartbeat
 	heartbeats time.Time // when the newest heartbeat was queued
-	facts      *store.FactsUpdate
-	config     *store.ConfigUpdate
-	rates      rates
-	// inflight are the commands handed out whose fate the receiver has not told.
-	inflight map[string]struct{}
+	// spoke is when the last heartbeat was queued, which may be long past while the agent replays its buffer.
+	spoke  time.Time
+	facts  *store.FactsUpdate
+	config *store.ConfigUpdate
+	rates  rates
+	// inflight are the commands handed out whose fate the receiver has not told, with the session's number when they were claimed.
+	inflight map[string]int64
+	// resultsLeftOut says that the agent sent more results than anybody asked for.
+	resultsLeftOut bool
 }
 
 var _ agentsession.Session = (*session)(nil)
@@ -56,7 +60,7 @@ func (f *Fleet) Open(_ context.Context, peer agentsession.Peer) (agentsession.Se
 	}
 	s := &session{
 		fleet: f, peer: peer, opened: time.Now(), seen: time.Now(), tail: newTail(f.answered(peer.AgentID)),
-		sends: make(chan *agentv1.ServerCommand, 16), done: make(chan struct{}), inflight: map[string]struct{}{},
+		sends: make(chan *agentv1.ServerCommand, 16), done: make(chan struct{}), inflight: map[string]int64{},
 	}
 	e := f.entryOf(peer.AgentID, peer.Hostname)
 	e.opens.add(f.now())
@@ -235,8 +239,8 @@ func (s *session) end(reason error) {
 func (s *session) undelivered() []store.CommandUpdate {
 	var updates []store.CommandUpdate
 	for command := range s.sends { // closed: drains what the receiver never took
+		updates = append(updates, s.giveBack(command.CommandId))
 		delete(s.inflight, command.CommandId)
-		updates = append(updates, store.CommandUpdate{ID: command.CommandId, AgentID: s.peer.AgentID, State: store.CommandPending})
 	}
 	for id := range maps.Keys(s.inflight) {
 		updates = append(updates, store.CommandUpdate{
@@ -245,6 +249,11 @@ func (s *session) undelivered() []store.CommandUpdate {
 	}
 	clear(s.inflight)
 	return updates
+}
+
+// giveBack lets another session have a command that is in flight. The session's lock is held.
+func (s *session) giveBack(id string) store.CommandUpdate {
+	return store.CommandUpdate{ID: id, AgentID: s.peer.AgentID, State: store.CommandPending, Claimed: s.inflight[id]}
 }
 
 // Commands implements agentsession.Session.

@@ -81,7 +81,8 @@ type kindTail struct {
 	command string
 	// requested says that a request went out since listening began.
 	requested bool
-	// agentTime is when the warm-up began, by the agent's clock in unix seconds.
+	// agentTime is when the warm-up began, by the agent's clock in unix seconds: the time of its last heartbeat, or of a later one that is
+	// older still, because the agent replays its buffer.
 	agentTime int64
 	// answers is how many lines of the last request may still come, until the deadline.
 	answers  int
@@ -139,13 +140,15 @@ func (t *tail) listen(kind string, now, agentNow time.Time) time.Duration {
 	return max(warmUp-now.Sub(k.begun), k.deadline.Sub(now)*time.Duration(min(k.answers, 1)))
 }
 
-// requested notes that a request for so many lines goes out now.
-func (t *tail) requested(kind, command string, lines int, follow bool, now time.Time) {
+// requested notes that a request for so many lines goes out now. An agent that began to replay its buffer during the warm-up brings
+// old lines of the normal flow.
+func (t *tail) requested(kind, command string, lines int, follow bool, now, agentNow time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if k := t.kinds[kind]; k != nil {
 		k.command, k.requested, k.answers, k.deadline = command, true, lines, now.Add(answerTime)
 		k.following = k.following || follow
+		k.agentTime = min(k.agentTime, agentNow.Unix())
 	}
 }
 

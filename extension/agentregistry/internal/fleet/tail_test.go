@@ -55,7 +55,7 @@ func (l *logFile) request(t *testing.T, lines int, follow bool) *Reader {
 		l.now = l.now.Add(100 * time.Millisecond)
 		l.write(fmt.Sprintf("during warm-up %s", l.now))
 	}
-	l.tail.requested("access", "c", lines, follow, l.now)
+	l.tail.requested("access", "c", lines, follow, l.now, l.now)
 	answer := l.lines[max(0, len(l.lines)-lines):]
 	if follow {
 		l.follow++
@@ -239,6 +239,38 @@ func TestFleetTail(t *testing.T) {
 	becomes(t, f, "c", store.CommandSucceeded)
 	_, err = f.Tail(t.Context(), store.Command{AgentID: "nobody"})
 	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+// The first heartbeat after connecting is new, and what the agent kept on its disk comes behind it.
+func TestReplayedLinesBehindANewHeartbeatAreStored(t *testing.T) {
+	t.Parallel()
+	for name, replaysFirst := range map[string]bool{"replay before the request": true, "replay during the warm-up": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := run(t, shared(t), quick("one"))
+			session := connect(t, f, "a")
+			beat(session, "1.110")
+			eventually(t, f, "a", "registered", func(s State) bool { return s.Live.Session != 0 })
+			then := time.Now().Add(-time.Hour)
+			replay := func() { session.Heartbeat(then, &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0"}) }
+			if replaysFirst {
+				replay()
+			}
+			r, err := f.Tail(t.Context(), store.Command{
+				ID: "c", AgentID: "a", Type: store.TypeLogRequest, Parameters: store.Parameters{LogType: "access", TailLines: 100, Follow: true},
+			})
+			require.NoError(t, err)
+			defer r.Close()
+			require.Eventually(t, session.Tailing, soon, tick)
+			if !replaysFirst {
+				replay()
+			}
+			receive(t, session)
+			for i := range 50 {
+				assert.False(t, session.TakeLog(&agentv1.LogEntry{LogType: "access", Timestamp: then.Unix() + int64(i), Content: fmt.Sprint("kept ", i)}))
+			}
+		})
+	}
 }
 
 func BenchmarkTakeLogWhileFollowing(b *testing.B) {

@@ -1,12 +1,15 @@
 package fleet
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
@@ -104,24 +107,59 @@ func TestRates(t *testing.T) {
 	var r rates
 	at := time.Unix(1_700_000_000, 0)
 	for i := range 6 {
-		r.add(sample{at.Add(time.Duration(i) * time.Second), int64(1000 + 50*i)})
+		r.add(sample{at.Add(time.Duration(i) * time.Second), int64(1000 + 50*i)}, at)
 	}
 	rate, ok := r.point()
 	assert.True(t, ok)
 	assert.InDelta(t, 50, rate, 0.01)
 	_, ok = r.point()
 	assert.False(t, ok, "nothing new came")
-	r.add(sample{at.Add(time.Second), 5}) // replayed
-	r.add(sample{at.Add(6 * time.Second), 10})
-	r.add(sample{at.Add(8 * time.Second), 30}) // NGINX restarted at 10
+	r.add(sample{at.Add(time.Second), 5}, at) // replayed
+	r.add(sample{at.Add(6 * time.Second), 10}, at)
+	r.add(sample{at.Add(8 * time.Second), 30}, at) // NGINX restarted at 10
 	rate, ok = r.point()
 	assert.True(t, ok)
 	assert.InDelta(t, 10, rate, 0.01)
 	for i := range 50 {
-		r.add(sample{at.Add(time.Duration(10+5*i) * time.Second), int64(100 * i)})
+		r.add(sample{at.Add(time.Duration(10+5*i) * time.Second), int64(100 * i)}, at.Add(time.Hour))
 		r.point()
 	}
 	assert.Len(t, r.points, ratePoints)
+}
+
+// An agent whose clock was an hour ahead and was put right is heard at once, not after an hour.
+func TestAClockThatIsPutRight(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	session := connect(t, f, "a")
+	ahead, now := time.Now().Add(time.Hour), time.Now()
+	session.Heartbeat(ahead, &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0", AgentVersion: "1.110"})
+	session.Metrics(ahead, &agentv1.NginxMetrics{TotalRequests: 1000})
+	session.Heartbeat(now, &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0", AgentVersion: "1.111"})
+	state, _ := f.Get("a")
+	assert.Equal(t, "1.111", state.Facts.AgentVersion)
+	session.Metrics(now, &agentv1.NginxMetrics{TotalRequests: 1100})
+	session.Metrics(now.Add(5*time.Second), &agentv1.NginxMetrics{TotalRequests: 1600})
+	eventually(t, f, "a", "at 100 requests/s", func(s State) bool {
+		rate, ok := s.Rate()
+		return ok && rate == 100
+	})
+}
+
+// Times that nobody can mean are kept as ones that every store can hold.
+func TestTimesBeyondAllCalendars(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	session := connect(t, f, "a")
+	for _, queued := range []int64{math.MaxInt64, 1 << 45, -1 << 45, math.MinInt64} {
+		session.Heartbeat(time.Unix(queued, 0), &agentv1.Heartbeat{Hostname: fmt.Sprint(queued), Version: "1.24.0"})
+		session.State(time.Unix(queued, 0), &agentv1.StateSnapshot{ConfigHash: fmt.Sprint(queued)})
+		session.Metrics(time.Unix(queued, 0), &agentv1.NginxMetrics{TotalRequests: queued})
+		state, _ := f.Get("a")
+		assert.Equal(t, fmt.Sprint(queued), state.Facts.Hostname)
+		_, err := json.Marshal(state.Agent)
+		require.NoError(t, err, "the embedded store keeps it as JSON")
+	}
 }
 
 func TestRatesReachOtherGateways(t *testing.T) {

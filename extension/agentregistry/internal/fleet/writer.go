@@ -40,9 +40,10 @@ func (f *Fleet) writeLoop(ctx context.Context) {
 	}
 }
 
-// write puts everything down once, in the order in which it makes sense.
+// write puts everything down once, in the order in which it makes sense: commands that a stream left behind are given back before its
+// end is written, as they would pass for lost with it.
 func (f *Fleet) write(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{f.writeOpenings, f.writeFacts, f.writeConfigs, f.writeClosings, f.writeCommands} {
+	for _, step := range []func(context.Context) error{f.writeOpenings, f.writeFacts, f.writeConfigs, f.writeCommands, f.writeClosings} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -207,6 +207,11 @@ type ConfigUpdate struct {
 // agent's clock was wrong, and what it says now counts.
 const FutureFacts = time.Minute
 
+// Newer says whether what is known is newer than what comes, unless its time cannot be true.
+func Newer(known, comes, now time.Time) bool {
+	return known.After(comes) && !known.After(now.Add(FutureFacts))
+}
+
 // Kinds of events.
 const (
 	EventEnrolled     = "enrolled"

@@ -63,8 +63,11 @@ type CommandUpdate struct {
 	// Agent guards the move: only this agent's session may report on its command.
 	AgentID string
 	// State is the next state. CommandPending gives a claimed command back that never reached the stream.
-	State  CommandState
-	Result string
+	State CommandState
+	// Claimed guards the move too, unless it is 0: the session that claimed the command must still have it. A give-back that is written twice,
+	// because the first answer was lost, does not take the command from the next session.
+	Claimed int64
+	Result  string
 }
 
 // Reasons for commands without a result.

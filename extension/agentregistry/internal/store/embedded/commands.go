@@ -84,7 +84,7 @@ func (s *Store) Claim(_ context.Context, incarnation int64) ([]store.Command, er
 func (s *Store) UpdateCommands(_ context.Context, updates []store.CommandUpdate) error {
 	s.mu.Lock()
 	for _, u := range updates {
-		if c, ok := s.commands[u.ID]; ok && c.AgentID == u.AgentID && store.Transition(c.State, u.State) {
+		if c, ok := s.commands[u.ID]; ok && c.AgentID == u.AgentID && (u.Claimed == 0 || u.Claimed == c.Claimed) && store.Transition(c.State, u.State) {
 			s.move(c, u.State, u.Result)
 		}
 	}

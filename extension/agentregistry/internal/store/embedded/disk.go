@@ -121,7 +121,10 @@ func (s *Store) snapshot(marked []string) ([]*storage.Operation, error) {
 	var failed error
 	set := func(key string, value any) {
 		encoded, err := json.Marshal(value)
-		failed = errors.Join(failed, err)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("encode %q: %w", key, err))
+			return // what is on disk stays
+		}
 		operations = append(operations, storage.SetOperation(key, encoded))
 	}
 	for _, key := range marked {

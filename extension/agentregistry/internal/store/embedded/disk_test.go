@@ -153,6 +153,23 @@ func TestFailedWritesAreReportedAndTriedAgain(t *testing.T) {
 	require.Eventually(t, func() bool { return client.copy()[agentPrefix+"a2"] != nil }, 5*time.Second, 10*time.Millisecond)
 }
 
+// What cannot be encoded is reported, and neither empties what is on disk nor keeps the rest from it.
+func TestWhatCannotBeEncoded(t *testing.T) {
+	client := &fragile{values: map[string][]byte{}}
+	reported := make(chan error, 100)
+	s, err := Open(t.Context(), client, func(err error) { reported <- err })
+	require.NoError(t, err)
+	defer func() { assert.Error(t, s.Close(context.Background())) }()
+	_, session := fill(t, s)
+	require.Eventually(t, func() bool { return client.copy()[agentPrefix+"a2"] != nil }, 5*time.Second, 10*time.Millisecond)
+	require.NoError(t, s.SaveFacts(t.Context(), []store.FactsUpdate{{AgentID: "a2", Session: session, At: time.Date(20_000, 1, 1, 0, 0, 0, 0, time.UTC)}}))
+	_, err = s.PutBaseline(t.Context(), store.Baseline{Name: "later"})
+	require.NoError(t, err)
+	require.ErrorContains(t, <-reported, `encode "agent/a2"`)
+	assert.Contains(t, string(client.copy()[agentPrefix+"a2"]), `"hostname":"h"`)
+	assert.Contains(t, string(client.copy()[baselinesKey]), "later")
+}
+
 func TestDamagedStorageIsReported(t *testing.T) {
 	_, err := Open(t.Context(), &fragile{values: map[string][]byte{indexKey: []byte("{")}}, func(error) {})
 	require.ErrorContains(t, err, "index")

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
 )
@@ -97,7 +98,7 @@ func (s *Store) SaveFacts(_ context.Context, updates []store.FactsUpdate) error 
 	s.mu.Lock()
 	for _, u := range updates {
 		r, err := s.get(u.AgentID)
-		if err != nil || r.live.Session != u.Session || s.newer(r.agent.FactsAt.UnixNano(), u.At.UnixNano()) {
+		if err != nil || r.live.Session != u.Session || s.newer(r.agent.FactsAt, u.At) {
 			continue
 		}
 		r.agent.Facts, r.agent.FactsAt = u.Facts, u.At
@@ -116,7 +117,7 @@ func (s *Store) SaveConfigs(_ context.Context, updates []store.ConfigUpdate) err
 	s.mu.Lock()
 	for _, u := range updates {
 		r, err := s.get(u.AgentID)
-		if err != nil || r.live.Session != u.Session || s.newer(r.agent.ConfigAt.UnixNano(), u.At.UnixNano()) {
+		if err != nil || r.live.Session != u.Session || s.newer(r.agent.ConfigAt, u.At) {
 			continue
 		}
 		r.agent.Config, r.agent.ConfigAt, r.config = u.Summary, u.At, u.Config
@@ -130,10 +131,7 @@ func (s *Store) SaveConfigs(_ context.Context, updates []store.ConfigUpdate) err
 	return nil
 }
 
-// newer says whether what is known is newer than what comes, unless its time cannot be true.
-func (s *Store) newer(known, comes int64) bool {
-	return known > comes && known <= s.clock().Add(store.FutureFacts).UnixNano()
-}
+func (s *Store) newer(known, comes time.Time) bool { return store.Newer(known, comes, s.clock()) }
 
 // Configs implements store.Store.
 func (s *Store) Configs(_ context.Context, agentIDs []string) (map[string]store.Config, error) {

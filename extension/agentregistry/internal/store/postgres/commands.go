@@ -100,10 +100,10 @@ func (s *Store) UpdateCommands(ctx context.Context, updates []store.CommandUpdat
 					gateway_id = case when $3 = 'pending' then '' else gateway_id end,
 					sent_at = case when $3 in ('sent', 'succeeded', 'failed') then coalesce(sent_at, clock_timestamp()) else sent_at end,
 					finished_at = case when $3 in ('pending', 'sent') then null else clock_timestamp() end
-				where id = $1 and agent_id = $2 and state = any($5::text[]) returning id, agent_id, type, gateway_id, state, result)
+				where id = $1 and agent_id = $2 and state = any($5::text[]) and ($6 = 0 or claimed = $6) returning id, agent_id, type, gateway_id, state, result)
 			insert into avika.history (agent_id, kind, gateway_id, detail)
 			select agent_id, 'command', gateway_id, concat_ws(' ', type, id, state, nullif(result, '')) from moved where state not in ('pending', 'sent')`,
-			u.ID, u.AgentID, string(u.State), u.Result, states(u.State))
+			u.ID, u.AgentID, string(u.State), u.Result, states(u.State), u.Claimed)
 	}
 	notifyAll(batch)
 	return s.run(ctx, batch, nil)

@@ -78,6 +78,21 @@ func testCommandGivenBack(t *testing.T, s store.Store) {
 	assert.Len(t, claim(t, s, incarnation), 1)
 }
 
+func testCommandGivenBackTwice(t *testing.T, s store.Store) {
+	incarnation := join(t, s, "g", lease)
+	first := open(t, s, incarnation, "a")
+	create(t, s, store.Command{ID: "c", AgentID: "a", Type: store.TypeReload})
+	require.Len(t, claim(t, s, incarnation), 1)
+	giveBack := []store.CommandUpdate{{ID: "c", AgentID: "a", State: store.CommandPending, Claimed: first}}
+	require.NoError(t, s.UpdateCommands(t.Context(), giveBack))
+	second := open(t, s, incarnation, "a")
+	claimed := claim(t, s, incarnation)
+	require.Len(t, claimed, 1)
+	assert.Equal(t, second, claimed[0].Claimed)
+	require.NoError(t, s.UpdateCommands(t.Context(), giveBack), "the answer to the first try was lost")
+	assert.Empty(t, claim(t, s, incarnation), "it is being sent, and is not sent twice")
+}
+
 func testCommandIdempotency(t *testing.T, s store.Store) {
 	incarnation := join(t, s, "g", lease)
 	open(t, s, incarnation, "a")

@@ -38,6 +38,7 @@ func Run(t *testing.T, notifies bool, open func(t *testing.T) store.Store) {
 		"history":                    testHistory,
 		"command life":               testCommandLife,
 		"command given back":         testCommandGivenBack,
+		"command given back twice":   testCommandGivenBackTwice,
 		"command idempotency":        testCommandIdempotency,
 		"command for the holder":     testCommandForHolder,
 		"command claimed once":       testCommandClaimedOnce,
@@ -162,6 +163,10 @@ func testFutureFacts(t *testing.T, s store.Store) {
 	save(time.Now().Add(24*time.Hour), "clock was wrong")
 	save(time.Now(), "clock is right")
 	assert.Equal(t, "clock is right", agent(t, s, "a").Facts.Hostname)
+	save(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), "clock is broken")
+	assert.Equal(t, "clock is broken", agent(t, s, "a").Facts.Hostname)
+	save(time.Now(), "clock is right again")
+	assert.Equal(t, "clock is right again", agent(t, s, "a").Facts.Hostname)
 }
 
 func testConfigs(t *testing.T, s store.Store) {

@@ -154,12 +154,13 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// defaultKeepalive finds out about agents that went without a word, and does not send agents away that ask often whether
-// the gateway is there: stock agents cannot be changed.
+// defaultKeepalive finds out about agents that went without a word, closes connections on which nobody has a stream, and does not send
+// agents away that ask often whether the gateway is there: stock agents cannot be changed.
 func defaultKeepalive() configgrpc.KeepaliveServerConfig {
 	keepalive := configgrpc.NewDefaultKeepaliveServerConfig()
 	keepalive.ServerParameters.Get().Time = time.Minute
 	keepalive.ServerParameters.Get().Timeout = 20 * time.Second
+	keepalive.ServerParameters.Get().MaxConnectionIdle = 5 * time.Minute
 	keepalive.EnforcementPolicy.Get().MinTime = time.Second
 	keepalive.EnforcementPolicy.Get().PermitWithoutStream = true
 	return keepalive

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -223,25 +222,7 @@ func TestTenThousandConnectsAtOnce(t *testing.T) {
 	g := startRig(t)
 	check := g.bystander()
 	check()
-	const connects, atOnce = 10_000, 500
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for i := range connects {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			connection, err := (&net.Dialer{Timeout: 30 * time.Second}).Dial("tcp", g.receiver.address.String())
-			if err != nil {
-				t.Errorf("connect %d: %v", i, err)
-				return
-			}
-			if i%2 == 0 {
-				_, _ = connection.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
-			}
-			_ = connection.Close()
-		})
-	}
-	wg.Wait()
+	load{Address: g.receiver.address.String(), Connects: 10_000}.start(t)() // in a process of its own: each end is a file
 	check()
 }
 

@@ -3,13 +3,17 @@ package avikareceiver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"sync"
 	"testing"
+	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
@@ -25,6 +29,8 @@ type load struct {
 	Streams int
 	// Messages is the number for each stream.
 	Messages int
+	// Connects is a number of connections that are all open at the same time, instead of streams. Every other one speaks HTTP/2.
+	Connects int
 }
 
 const loadVariable = "AVIKA_RECEIVER_TEST_LOAD"
@@ -40,7 +46,11 @@ func init() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	if err := l.run(); err != nil {
+	run := l.run
+	if l.Connects > 0 {
+		run = l.connect
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -88,6 +98,28 @@ func (l load) run() error {
 		}
 	}
 	return nil
+}
+
+// connect opens all connections at once, and closes them when all are open.
+func (l load) connect() error {
+	connections := make([]net.Conn, l.Connects)
+	errs := make([]error, l.Connects)
+	var wg sync.WaitGroup
+	for i := range connections {
+		wg.Go(func() {
+			connections[i], errs[i] = (&net.Dialer{Timeout: 30 * time.Second}).Dial("tcp", l.Address)
+			if errs[i] == nil && i%2 == 0 {
+				_, errs[i] = connections[i].Write([]byte(http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
+			}
+		})
+	}
+	wg.Wait()
+	for _, connection := range connections {
+		if connection != nil {
+			_ = connection.Close() // the gateway may have been faster
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (l load) stream(i int) error {

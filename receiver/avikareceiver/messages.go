@@ -84,7 +84,7 @@ func (s *stream) refuseMessage(reason string) error {
 func (s *stream) identify() error {
 	r, id := s.receiver, string(s.message.AgentID)
 	if !validAgentID(id) {
-		return r.refuse(refusedAgentID, codes.InvalidArgument, "agent_id must be 1 to 320 printable characters")
+		return r.refuse(refusedAgentID, codes.InvalidArgument, "agent_id must be 1 to 320 printable characters, and neither . nor ..")
 	}
 	canonical := agentid.Canonical(id)
 	if s.identity.agentID != "" && canonical != s.identity.agentID {
@@ -103,8 +103,9 @@ func (s *stream) identify() error {
 	return s.openSession()
 }
 
+// validAgentID refuses, besides what nobody can read, the ids that browsers take for a way through an address.
 func validAgentID(id string) bool {
-	if id == "" || len(id) > maxAgentID || !utf8.ValidString(id) {
+	if id == "" || id == "." || id == ".." || len(id) > maxAgentID || !utf8.ValidString(id) {
 		return false
 	}
 	for _, c := range id {

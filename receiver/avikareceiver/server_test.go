@@ -2,6 +2,8 @@ package avikareceiver
 
 import (
 	"context"
+	"net"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -61,6 +64,31 @@ func TestKeepalive(t *testing.T) {
 	require.NoError(t, stream.Send(numbered(0, 0)))
 	require.Equal(t, codes.Unavailable, status.Code(endOf(stream)))
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 1 && g.receiver.streams.len() == 0 })
+}
+
+// Whoever has no stream, because none was opened or it was refused, does not hold a connection for ever.
+func TestConnectionsWithoutAStreamAreClosed(t *testing.T) {
+	require.Equal(t, 5*time.Minute, createDefaultConfig().(*Config).Keepalive.Get().ServerParameters.Get().MaxConnectionIdle)
+	g := startRig(t, func(c *Config) { c.Keepalive.Get().ServerParameters.Get().MaxConnectionIdle = 50 * time.Millisecond })
+	agent := g.dial()
+	require.NoError(t, agent.Send(numbered(0, 0)))
+	idle, err := net.Dial("tcp", g.receiver.address.String())
+	require.NoError(t, err)
+	defer idle.Close()
+	_, err = idle.Write([]byte(http2.ClientPreface))
+	require.NoError(t, err)
+	require.NoError(t, idle.SetDeadline(time.Now().Add(30*time.Second)))
+	framer := http2.NewFramer(idle, idle)
+	require.NoError(t, framer.WriteSettings())
+	for err == nil {
+		var frame http2.Frame
+		if frame, err = framer.ReadFrame(); err == nil && frame.Header().Type == http2.FramePing {
+			_ = framer.WritePing(true, frame.(*http2.PingFrame).Data) // the connection may be closed already
+		}
+	}
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "closed by the receiver")
+	require.NoError(t, agent.Send(numbered(0, 1)))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 2 })
 }
 
 type middlewareDouble struct {

@@ -44,6 +44,7 @@ func TestRefusedIDs(t *testing.T) {
 	}{
 		"empty":                 {[]string{""}, codes.InvalidArgument, refusedAgentID},
 		"10 KiB":                {[]string{strings.Repeat("x", 10<<10)}, codes.InvalidArgument, refusedAgentID},
+		"a way up":              {[]string{".."}, codes.InvalidArgument, refusedAgentID},
 		"a NUL":                 {[]string{"a\x00b"}, codes.InvalidArgument, refusedAgentID},
 		"a terminal escape":     {[]string{"\x1b[31mred"}, codes.InvalidArgument, refusedAgentID},
 		"another in the stream": {[]string{testAgent, "web-02-10-0-2-16"}, codes.PermissionDenied, refusedIdentity},

@@ -192,8 +192,8 @@ func (a *server) decide(approval store.Approval) handler {
 		if err := readJSON(r, &request, true); err != nil {
 			return err
 		}
-		if len(request.Reason) > maxReason {
-			return badRequest("reason is longer than " + strconv.Itoa(maxReason) + " bytes")
+		if err := storable(request.Reason); err != nil {
+			return err
 		}
 		decision := store.Decision{Approval: approval, By: actor(r), Reason: request.Reason}
 		if err := a.fleet.Decide(r.Context(), agentID(r), decision); err != nil {

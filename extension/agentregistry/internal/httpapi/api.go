@@ -59,7 +59,7 @@ func New(settings Settings, f *fleet.Fleet, s store.Store, logger *zap.Logger, s
 		mux.Handle("GET /{$}", settings.Page)
 		mux.Handle("GET /assets/", settings.Page)
 	}
-	return secure(mux)
+	return secure(a.plain(mux))
 }
 
 // handler answers, or returns the problem to answer with.
@@ -105,6 +105,17 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plain refuses paths that no id, name or file has, before they reach a database that does not take them.
+func (a *server) plain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := storable(r.URL.Path); err != nil {
+			a.writeProblem(w, r, err)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -190,6 +190,11 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 		{"POST", agent + "/approve", ``, 200},
 		{"POST", "/api/v1/agents/nobody/approve", ``, 404},
 		{"POST", agent + "/approve", `{"reason":"` + strings.Repeat("x", 2000) + `"}`, 400},
+		{"POST", agent + "/approve", `{"reason":"\u0000"}`, 400},
+		{"POST", agent + "/commands", `{"type":"update","update":{"version":"\u0000","url":"https://x"}}`, 400},
+		{"GET", "/api/v1/agents/%00/history", "", 400},
+		{"DELETE", "/api/v1/agents/%ff", "", 400},
+		{"GET", "/api/v1/commands/%00", "", 400},
 		{"GET", "/api/v1/agents/nobody/logs", "", 409},
 		{"GET", agent + "/logs?type=x", "", 400},
 	} {
@@ -244,6 +249,16 @@ func TestIdempotencyKey(t *testing.T) {
 	second, again := call(t, doc, "POST", target, `{"type":"reload"}`, "Idempotency-Key", "k")
 	assert.Equal(t, http.StatusOK, second.StatusCode)
 	assert.Equal(t, body["id"], again["id"])
+	for _, other := range []string{`{"type":"restart"}`, `{"type":"update","update":{"version":"1","url":"https://x"}}`} {
+		answer, problem := call(t, doc, "POST", target, other, "Idempotency-Key", "k")
+		assert.Equal(t, http.StatusUnprocessableEntity, answer.StatusCode)
+		assert.Equal(t, "urn:avika:problem:idempotency-key-reused", problem["type"])
+	}
+	push := `{"type":"config_push","config_push":{"version_id":"v","files":{"a":"x","b":""}}}`
+	for _, status := range []int{http.StatusAccepted, http.StatusOK} {
+		answer, _ := call(t, doc, "POST", target, push, "Idempotency-Key", "push")
+		assert.Equal(t, status, answer.StatusCode)
+	}
 	long, _ := call(t, doc, "POST", target, `{"type":"reload"}`, "Idempotency-Key", strings.Repeat("k", 129))
 	assert.Equal(t, http.StatusBadRequest, long.StatusCode)
 }
@@ -266,6 +281,20 @@ func TestUnknownPathsAndHeaders(t *testing.T) {
 	assert.Contains(t, body["detail"], "openapi")
 	assert.Contains(t, answer.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	assert.Empty(t, answer.Header.Get("Access-Control-Allow-Origin"))
+}
+
+// Ids are any printable text; in a path they are escaped.
+func TestIdsThatLookLikePaths(t *testing.T) {
+	doc := loadSpec(t)
+	g := one(t, nil)
+	for _, id := range []string{"a/b", "../../etc", "a?b=c", "50%", "a#b", "ü \"<b>"} {
+		g.connect(t, id)
+		answer, body := call(t, doc, "GET", g.url+"/api/v1/agents/"+url.PathEscape(id), "")
+		assert.Equal(t, http.StatusOK, answer.StatusCode, id)
+		assert.Equal(t, id, body["id"])
+		answer, _ = call(t, doc, "POST", g.url+"/api/v1/agents/"+url.PathEscape(id)+"/commands", `{"type":"reload"}`)
+		assert.Equal(t, http.StatusAccepted, answer.StatusCode, id)
+	}
 }
 
 func TestTextOfAgentsIsNeverMarkup(t *testing.T) {

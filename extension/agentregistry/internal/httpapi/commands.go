@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,6 +132,10 @@ func (a *server) postCommand(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !isNew && (made.Type != c.Type || !reflect.DeepEqual(made.Parameters, c.Parameters)) {
+		return newProblem(http.StatusUnprocessableEntity, "idempotency-key-reused",
+			"the Idempotency-Key belongs to command "+made.ID+", which asks for something else; choose another key")
+	}
 	if !isNew {
 		return writeJSON(w, http.StatusOK, commandOf(&made))
 	}
@@ -141,6 +146,9 @@ func (a *server) postCommand(w http.ResponseWriter, r *http.Request) error {
 func (a *server) mayCommand(c *store.Command) error {
 	if len(c.IdempotencyKey) > maxKey || !utf8.ValidString(c.IdempotencyKey) {
 		return badRequest(fmt.Sprintf("Idempotency-Key is longer than %d bytes or not UTF-8", maxKey))
+	}
+	if err := storable(c.Parameters.Version, c.Parameters.URL); err != nil {
+		return err
 	}
 	s, ok := a.fleet.Get(c.AgentID)
 	if !ok {

@@ -44,7 +44,7 @@ var kinds = map[chconn.Code]kind{
 	101: later, 159: later, 160: later, 164: later, 209: later, 210: later, 225: later, 236: later, 242: later, 243: later,
 	193: later, 194: later, 516: later, 497: later, // user, password, rights: somebody will fix them
 	285: later, 319: later, 394: later, 612: later, 999: later,
-	203: later, 286: later, 425: later, 668: later, 1000: later,
+	203: later, 216: later, 286: later, 425: later, 668: later, 1000: later,
 
 	60: gone, 81: gone, 218: gone, // UNKNOWN_TABLE, UNKNOWN_DATABASE, TABLE_IS_DROPPED
 

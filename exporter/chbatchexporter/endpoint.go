@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"go.uber.org/zap"
 
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
@@ -40,6 +41,12 @@ type tableSet struct {
 	columns map[string]schema.Columns
 	// excluded columns have types that values cannot be converted to.
 	excluded map[string]map[string]bool
+}
+
+// keep accepts the columns of a table that values go into.
+func (t *tableSet) keep(table string) func(column string) bool {
+	have, excluded := t.columns[table], t.excluded[table]
+	return func(column string) bool { return have.Has(column) && !excluded[column] }
 }
 
 const (
@@ -147,6 +154,17 @@ func (e *endpoint) report(t *tableSet) {
 			e.log.Warn("A table has columns of other types: ClickHouse converts values where it can",
 				zap.String("table", name), zap.Stringers("columns", d.Retyped))
 		}
+	}
+}
+
+// learn takes from a failure what it says about the endpoint and its tables.
+func (e *endpoint) learn(known *tableSet, o blockqueue.Outcome, k kind) {
+	switch {
+	case o.Class == blockqueue.Stored:
+	case k == stale, k == gone:
+		e.forget(known, k)
+	case k == later:
+		e.markDown()
 	}
 }
 

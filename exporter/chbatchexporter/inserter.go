@@ -29,33 +29,34 @@ type inserter struct {
 
 // Insert implements blockqueue.Inserter.
 func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue.Outcome {
+	e := in.choose(r)
+	o, known := in.try(ctx, e, r)
+	if o.Class == blockqueue.Stored && o.Duplicate && r.Doubtful {
+		return in.doubted(ctx, e, known, r)
+	}
+	return o
+}
+
+// try makes the attempt within the timeout.
+func (in *inserter) try(ctx context.Context, e *endpoint, r blockqueue.Request) (blockqueue.Outcome, *tableSet) {
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
-	e := in.choose(r)
 	known, err := e.ready(ctx)
 	if err != nil {
 		e.markDown()
 		o, _ := classify(err, r.Attempt)
 		o.Class = blockqueue.Retry // nothing was sent
-		return o
+		return o, nil
 	}
 	o, k := in.insertAt(ctx, e, known, r, failWithView)
-	switch k {
-	case stale, gone:
-		e.forget(known, k)
-	case mistyped:
-		if o.Class == blockqueue.Permanent && e.exclude(ctx, known, r.Table, o.Err) {
-			o.Class = blockqueue.Retry
-		}
-	case later:
-		if o.Class != blockqueue.Stored {
-			e.markDown()
-		}
+	if k == mistyped && o.Class == blockqueue.Permanent && e.exclude(ctx, known, r.Table, o.Err) {
+		o.Class = blockqueue.Retry
 	}
+	e.learn(known, o, k)
 	if o.Class == blockqueue.Permanent {
-		return in.inSpiteOfViews(ctx, e, known, r, o)
+		o = in.inSpiteOfViews(ctx, e, known, r, o)
 	}
-	return o
+	return o, known
 }
 
 // onView says what an insert does when a view of the table fails.
@@ -100,12 +101,11 @@ func (in *inserter) choose(r blockqueue.Request) *endpoint {
 }
 
 func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, view onView) (blockqueue.Outcome, kind) {
-	have := known.columns[r.Table]
-	if have == nil {
+	if known.columns[r.Table] == nil {
 		err := fmt.Errorf("table %s does not exist", r.Table)
 		return blockqueue.Outcome{Class: blockqueue.Retry, Code: "missing", Err: err}, gone
 	}
-	keep := func(name string) bool { return have.Has(name) && !known.excluded[r.Table][name] }
+	keep := known.keep(r.Table)
 	blocks, err := in.encode(r.Blocks, keep)
 	if err != nil {
 		return blockqueue.Outcome{Class: blockqueue.Permanent, Code: "encode", Err: err}, bad

@@ -29,17 +29,28 @@ func ofTable(table string) metric.MeasurementOption {
 }
 
 // Inserted implements blockqueue.Observer.
-func (o *observer) Inserted(table string, rows, bytes int, took time.Duration, duplicate bool) {
+func (o *observer) Inserted(table string, rows, bytes int, took time.Duration, out blockqueue.Outcome) {
 	o.load.inserts.Add(1)
 	o.load.insertNanos.Add(took.Nanoseconds())
 	ctx, attrs := context.Background(), ofTable(table)
 	o.tb.ExporterChBatchInsertDuration.Record(ctx, took.Seconds(), attrs)
-	if duplicate {
+	if out.Duplicate {
 		o.tb.ExporterChBatchInsertsDeduplicated.Add(ctx, 1, attrs)
+	}
+	if out.Check != "" {
+		o.checked(table, out)
 	}
 	o.tb.ExporterChBatchRowsInserted.Add(ctx, int64(rows), attrs)
 	o.tb.ExporterChBatchBytesInserted.Add(ctx, int64(bytes), attrs)
 	o.tb.ExporterChBatchInsertRows.Record(ctx, int64(rows), attrs)
+}
+
+// checked counts a duplicate in doubt.
+func (o *observer) checked(table string, out blockqueue.Outcome) {
+	ctx := context.Background()
+	o.tb.ExporterChBatchDuplicatesChecked.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("table", table), attribute.String("result", string(out.Check)))))
+	o.tb.ExporterChBatchRowsRestored.Add(ctx, int64(out.Restored), ofTable(table))
 }
 
 // Failed implements blockqueue.Observer.

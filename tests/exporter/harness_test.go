@@ -47,17 +47,17 @@ func (s *sender) count(t testing.TB, servers ...*harness.ClickHouse) verdict {
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		var n uint64
 		for _, ch := range servers {
-			n += ch.Uint(c, "SELECT uniqExact(request_id) FROM "+s.table)
+			n += ch.Uint(c, "SELECT uniqExact("+s.id+") FROM "+s.table)
 		}
 		assert.GreaterOrEqual(c, n, total)
 	}, storedWithin, 200*time.Millisecond, "acknowledged rows are not stored")
 	copies := map[string]uint64{}
 	for _, ch := range servers {
 		var rows []struct {
-			ID string `ch:"request_id"`
+			ID string `ch:"id"`
 			N  uint64 `ch:"n"`
 		}
-		require.True(t, ch.Select(t, &rows, "SELECT request_id, count() AS n FROM "+s.table+" GROUP BY request_id"))
+		require.True(t, ch.Select(t, &rows, "SELECT "+s.id+" AS id, count() AS n FROM "+s.table+" GROUP BY id"))
 		for _, r := range rows {
 			copies[r.ID] += r.N
 		}

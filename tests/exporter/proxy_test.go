@@ -20,6 +20,8 @@ type proxy struct {
 	// the server has answered.
 	cutAfter atomic.Int64
 	cuts     atomic.Int64
+	// muteAfter > 0: a connection on which the client has sent that many bytes more gets no answer any more.
+	muteAfter atomic.Int64
 	// deny answers as ClickHouse does to a wrong password: the engine from npm ends instead.
 	deny atomic.Bool
 
@@ -108,6 +110,10 @@ func (p *proxy) connect(client, server net.Conn) {
 		if limit > 0 && sent.Load() > limit {
 			p.cuts.Add(1) // the server has answered to the data; nobody will know what
 			break
+		}
+		mute := p.muteAfter.Load()
+		if mute > 0 && sent.Load() > mute && err == nil {
+			continue
 		}
 		sent.Store(0)
 		if n > 0 {

@@ -24,6 +24,9 @@ type sender struct {
 	rows    int // per request
 	workers int
 	table   string // where the rows are looked for
+	id      string // column or expression that has a row's id there
+	event   string // name of the records' events
+	days    int    // that the rows of a request fall on
 
 	mu sync.Mutex
 	// first and again are the rows of requests that were acknowledged when they were sent first, and later.
@@ -38,8 +41,22 @@ func newSender(t testing.TB, addr string) *sender {
 	t.Cleanup(func() { _ = conn.Close() })
 	return &sender{
 		t: t, conn: conn, client: plogotlp.NewGRPCClient(conn), timeout: 5 * time.Second, rows: 200, workers: 8, table: accessLogs,
+		id: "request_id", event: "nginx.access", days: 1,
 		first: map[int]bool{}, again: map[int]bool{},
 	}
+}
+
+// into makes the rows go to a table, access_logs or otel_logs.
+func (s *sender) into(table string) {
+	if s.table = table; table == otelLogs {
+		s.id, s.event = "LogAttributes['nginx.request.id']", ""
+	}
+}
+
+// sendNext sends one request until it is acknowledged.
+func (s *sender) sendNext() {
+	s.next += s.rows
+	s.send(s.next - s.rows)
 }
 
 // run sends rate rows a second for d; then every request that was begun is sent until it is acknowledged.
@@ -76,7 +93,7 @@ func (s *sender) run(rate int, d time.Duration) {
 const resendTimeout = 15 * time.Minute
 
 func (s *sender) send(start int) {
-	req := plogotlp.NewExportRequestFromLogs(records(start, s.rows))
+	req := plogotlp.NewExportRequestFromLogs(s.records(start))
 	deadline := time.Now().Add(resendTimeout)
 	for attempt := 0; time.Now().Before(deadline); attempt++ {
 		ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
@@ -105,7 +122,8 @@ func (s *sender) acknowledged(start int, first bool) {
 
 func rowID(i int) string { return fmt.Sprintf("%032x", i+1) }
 
-func records(start, n int) plog.Logs {
+func (s *sender) records(start int) plog.Logs {
+	n := s.rows
 	ld := plog.NewLogs()
 	rl := ld.ResourceLogs().AppendEmpty()
 	rl.Resource().Attributes().PutStr("avika.agent.id", fmt.Sprintf("web-%02d", start/n%10))
@@ -113,8 +131,8 @@ func records(start, n int) plog.Logs {
 	now := time.Now()
 	for i := start; i < start+n; i++ {
 		rec := recs.AppendEmpty()
-		rec.SetEventName("nginx.access")
-		rec.SetTimestamp(pcommon.NewTimestampFromTime(now))
+		rec.SetEventName(s.event)
+		rec.SetTimestamp(pcommon.NewTimestampFromTime(now.Add(-time.Duration(i%s.days) * 24 * time.Hour)))
 		a := rec.Attributes()
 		a.PutStr("http.request.method", "GET")
 		a.PutStr("url.path", "/products/"+fmt.Sprint(i%1000))

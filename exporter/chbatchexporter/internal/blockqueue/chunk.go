@@ -40,6 +40,8 @@ type chunk struct {
 	sampled []pcommon.Timestamp // times of some of its rows
 	// replayed chunks are safe elsewhere until they are inserted.
 	replayed bool
+	// known ids may have been used before, by this process or another.
+	known bool
 }
 
 // entryVersion of what is stored.

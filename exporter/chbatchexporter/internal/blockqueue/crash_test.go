@@ -24,6 +24,8 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 		case sometimes(0.1):
 			return &Outcome{Class: Retry, Unsure: true, Duplicate: true, Err: errFake} // stored, the answer is lost
 		case sometimes(0.05):
+			return &Outcome{Class: Retry, Unsure: true, Restored: -1, Err: errFake} // its token is, its rows are not
+		case sometimes(0.05):
 			return &Outcome{Class: Throttle, Err: errFake}
 		}
 		return nil

@@ -17,7 +17,7 @@ func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
 // divide inserts what can be inserted of a rejected insert: it halves blocks until the bad rows stand alone, and
 // dead-letters those.
 func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Outcome {
-	d := division{q: q, lane: ins.lane, left: maxDivisions, cause: o.Err}
+	d := division{q: q, lane: ins.lane, doubtful: ins.doubtful(), left: maxDivisions, cause: o.Err}
 	if len(blocks) == 1 {
 		if o := d.halve(ins.id, blocks[0], o); o.Class != Stored {
 			return o
@@ -35,7 +35,9 @@ func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Out
 type division struct {
 	q    *Queue
 	lane *lane
-	left int
+	// doubtful: the parts may have been tried before.
+	doubtful bool
+	left     int
 	// cause is the last rejection, outcome what became of rejected rows.
 	cause, outcome error
 }
@@ -45,7 +47,7 @@ func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
 		d.bury(id, b)
 		return Outcome{Class: Stored}
 	}
-	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: 1})
+	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: 1, Doubtful: d.doubtful})
 	if o.Class != Permanent {
 		return o
 	}

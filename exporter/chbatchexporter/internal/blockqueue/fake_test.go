@@ -60,6 +60,8 @@ type fakeClickHouse struct {
 
 	mu     sync.Mutex
 	tokens map[string][]uint64
+	// hollow tokens were written down without their rows.
+	hollow map[string]bool
 	stored map[uint64]int
 	sizes  []int // rows of inserts
 	// answer decides about a request: nil stores it.
@@ -68,7 +70,7 @@ type fakeClickHouse struct {
 }
 
 func newFake(t testing.TB) *fakeClickHouse {
-	return &fakeClickHouse{t: t, tokens: map[string][]uint64{}, stored: map[uint64]int{}, alive: true}
+	return &fakeClickHouse{t: t, tokens: map[string][]uint64{}, hollow: map[string]bool{}, stored: map[uint64]int{}, alive: true}
 }
 
 func (f *fakeClickHouse) Insert(ctx context.Context, r Request) Outcome {
@@ -82,8 +84,12 @@ func (f *fakeClickHouse) Insert(ctx context.Context, r Request) Outcome {
 	if answer != nil {
 		if o := answer(r); o != nil {
 			if o.Unsure && o.Duplicate { // stored, and the answer is lost
-				f.store(r.Token, ns)
+				f.store(r, ns)
 				o.Duplicate = false
+			}
+			if o.Unsure && o.Restored < 0 { // killed after it wrote the token down
+				f.lose(r.Token, ns)
+				o.Restored = 0
 			}
 			return *o
 		}
@@ -91,24 +97,36 @@ func (f *fakeClickHouse) Insert(ctx context.Context, r Request) Outcome {
 	if ctx.Err() != nil {
 		return Outcome{Class: Retry, Err: ctx.Err()}
 	}
-	return Outcome{Class: Stored, Duplicate: f.store(r.Token, ns)}
+	return Outcome{Class: Stored, Duplicate: f.store(r, ns)}
 }
 
-func (f *fakeClickHouse) store(token string, ns []uint64) (duplicate bool) {
+// store deduplicates; rows of a hollow token are found missing by those who look for them.
+func (f *fakeClickHouse) store(r Request, ns []uint64) (duplicate bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if have, ok := f.tokens[token]; ok {
+	if have, ok := f.tokens[r.Token]; ok {
 		if !slices.Equal(have, ns) {
-			f.t.Errorf("token %s came with %v, then with %v", token, have, ns)
+			f.t.Errorf("token %s came with %v, then with %v", r.Token, have, ns)
 		}
-		return true
+		if duplicate = true; !f.hollow[r.Token] || !r.Doubtful {
+			return duplicate
+		}
+		delete(f.hollow, r.Token)
 	}
-	f.tokens[token] = ns
+	f.tokens[r.Token] = ns
 	f.sizes = append(f.sizes, len(ns))
 	for _, n := range ns {
 		f.stored[n]++
 	}
-	return false
+	return duplicate
+}
+
+func (f *fakeClickHouse) lose(token string, ns []uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tokens[token] == nil {
+		f.tokens[token], f.hollow[token] = ns, true
+	}
 }
 
 func (f *fakeClickHouse) set(answer func(Request) *Outcome) {
@@ -243,11 +261,11 @@ func (g *graves) all() []uint64 {
 
 type ignore struct{}
 
-func (ignore) Inserted(string, int, int, time.Duration, bool) {}
-func (ignore) Failed(string, Outcome)                         {}
-func (ignore) DeadLettered(string, int)                       {}
-func (ignore) Lost(string, int)                               {}
-func (ignore) Stored(string, []pcommon.Timestamp)             {}
+func (ignore) Inserted(string, int, int, time.Duration, Outcome) {}
+func (ignore) Failed(string, Outcome)                            {}
+func (ignore) DeadLettered(string, int)                          {}
+func (ignore) Lost(string, int)                                  {}
+func (ignore) Stored(string, []pcommon.Timestamp)                {}
 
 // setup returns settings for a fake, with short times.
 func setup(t testing.TB, f *fakeClickHouse) Settings {

@@ -35,6 +35,12 @@ func (ins *insert) rows() (n int) {
 	return n
 }
 
+// doubtful tells whether an attempt before this one may have ended anywhere: in this run, in an earlier one, or of another process
+// that had the same record or dead letter.
+func (ins *insert) doubtful() bool {
+	return ins.attempts > 1 || ins.unsure || ins.chunks[0].known
+}
+
 // launch starts the inserts whose time has come. It returns true when groups wait for a commit.
 func (q *Queue) launch(now time.Time) (again bool) {
 	q.mu.Lock()
@@ -138,11 +144,13 @@ func (q *Queue) attempt(ins *insert) {
 		q.complete(ins, Outcome{Class: Stored})
 		return
 	}
-	o := q.insert(ins.lane, Request{Token: ins.id, Blocks: blocks, Attempt: ins.attempts, Movable: !ins.unsure})
-	ins.unsure = ins.unsure || o.Unsure
+	o := q.insert(ins.lane, Request{
+		Token: ins.id, Blocks: blocks, Attempt: ins.attempts, Movable: !ins.unsure, Doubtful: ins.doubtful(),
+	})
 	if o.Class == Permanent {
 		o = q.divide(ins, blocks, o)
 	}
+	ins.unsure = ins.unsure || o.Unsure
 	q.complete(ins, o)
 }
 
@@ -157,7 +165,7 @@ func (q *Queue) insert(l *lane, r Request) Outcome {
 	o := q.set.Inserter.Insert(q.ctx, r)
 	runtime.KeepAlive(r.Blocks)
 	if o.Class == Stored {
-		q.set.Observer.Inserted(l.table, rows, bytes, time.Since(start), o.Duplicate)
+		q.set.Observer.Inserted(l.table, rows, bytes, time.Since(start), o)
 	}
 	if (o.Class != Stored || o.Code != "") && q.ctx.Err() == nil {
 		q.set.Observer.Failed(l.table, o)

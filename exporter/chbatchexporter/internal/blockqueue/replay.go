@@ -16,7 +16,7 @@ func (q *Queue) Replay(ctx context.Context, table string, shard int, id string, 
 	call := &Call{q: q, done: make(chan struct{}), parts: 1, finished: true}
 	c := &chunk{
 		id: id, lane: q.lane(laneKey{table: table, shard: shard}), since: time.Now(), rows: block.Rows, size: block.Size(), days: q.set.MaxDays, solo: true,
-		block: block, calls: []*Call{call}, replayed: true,
+		block: block, calls: []*Call{call}, replayed: true, known: true,
 	}
 	q.gate.change(0, c.size)
 	q.mu.Lock()

@@ -69,8 +69,8 @@ func (q *Queue) seal(b *openBlock) {
 	}
 	c := &chunk{
 		id: id, lane: b.lane, since: b.since, rows: rows, size: sealed.Size(), block: sealed, calls: b.calls, days: len(b.days), onDays: b.days,
-		sampled: b.sampled,
-		solo:    q.store == nil || rows >= q.set.MaxRows/2 || b.record != "",
+		sampled: b.sampled, known: b.record != "",
+		solo: q.store == nil || rows >= q.set.MaxRows/2 || b.record != "",
 	}
 	q.gate.change(0, c.size-b.accounted)
 	q.mu.Lock()

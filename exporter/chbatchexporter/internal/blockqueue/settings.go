@@ -71,6 +71,9 @@ type Request struct {
 	Attempt int
 	// Movable: no earlier attempt can have stored the rows, so that another shard may take them.
 	Movable bool
+	// Doubtful: there was an earlier attempt, or may have been. It may have ended between the token and the rows, so that
+	// what ClickHouse calls a duplicate has to be looked for.
+	Doubtful bool
 }
 
 // Class of an outcome.
@@ -90,11 +93,25 @@ type Outcome struct {
 	// Code of the error, for metrics. With Stored: of a view that lacks the rows.
 	Code string
 	Err  error
-	// Duplicate: ClickHouse had the rows already.
+	// Duplicate: ClickHouse had the rows already, or says so.
 	Duplicate bool
+	// Check of a duplicate in doubt.
+	Check Check
+	// Restored rows were lost although ClickHouse called them a duplicate, and were inserted now.
+	Restored int
 	// Unsure: the rows may be stored although there was an error.
 	Unsure bool
 }
+
+// Check says what was found when the rows of a duplicate in doubt were looked for.
+type Check string
+
+// What a check finds; empty: there was none.
+const (
+	CheckStored   Check = "stored"   // the rows are there
+	CheckRestored Check = "restored" // they were not, and are now
+	CheckUnknown  Check = "unknown"  // ClickHouse does not let them be looked for
+)
 
 // DeadLetter keeps rows that cannot be inserted. The same id may come again with the same rows.
 type DeadLetter interface {
@@ -106,7 +123,7 @@ type DeadLetter interface {
 
 // Observer is told what happens, for metrics. Implementations do not block.
 type Observer interface {
-	Inserted(table string, rows, bytes int, took time.Duration, duplicate bool)
+	Inserted(table string, rows, bytes int, took time.Duration, o Outcome)
 	// Stored rows are watched in samples: these are the times of some.
 	Stored(table string, sampled []pcommon.Timestamp)
 	Failed(table string, o Outcome)

@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	ExporterChBatchBufferCapacityRows  metric.Int64ObservableGauge
 	ExporterChBatchBufferRows          metric.Int64ObservableGauge
 	ExporterChBatchBytesInserted       metric.Int64Counter
+	ExporterChBatchDuplicatesChecked   metric.Int64Counter
 	ExporterChBatchInsertDuration      metric.Float64Histogram
 	ExporterChBatchInsertFailures      metric.Int64Counter
 	ExporterChBatchInsertRows          metric.Int64Histogram
@@ -45,6 +46,7 @@ type TelemetryBuilder struct {
 	ExporterChBatchRowsInserted        metric.Int64Counter
 	ExporterChBatchRowsLost            metric.Int64Counter
 	ExporterChBatchRowsRefused         metric.Int64Counter
+	ExporterChBatchRowsRestored        metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -237,6 +239,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterChBatchDuplicatesChecked, err = builder.meter.Int64Counter(
+		"otelcol_exporter_ch_batch_duplicates_checked",
+		metric.WithDescription("Inserts that ClickHouse called duplicates after an attempt with an unknown end, whose rows were looked for. [Beta]"),
+		metric.WithUnit("{inserts}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterChBatchInsertDuration, err = builder.meter.Float64Histogram(
 		"otelcol_exporter_ch_batch_insert_duration",
 		metric.WithDescription("Time that a successful insert took. [Beta]"),
@@ -303,6 +311,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterChBatchRowsRefused, err = builder.meter.Int64Counter(
 		"otelcol_exporter_ch_batch_rows_refused",
 		metric.WithDescription("Rows given back to the sender because the queue was full or its storage failed. [Beta]"),
+		metric.WithUnit("{rows}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterChBatchRowsRestored, err = builder.meter.Int64Counter(
+		"otelcol_exporter_ch_batch_rows_restored",
+		metric.WithDescription("Rows that ClickHouse had lost while it called them duplicates, inserted once more. [Beta]"),
 		metric.WithUnit("{rows}"),
 	)
 	errs = errors.Join(errs, err)

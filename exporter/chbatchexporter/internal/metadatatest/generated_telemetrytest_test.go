@@ -49,6 +49,7 @@ func TestSetupTelemetry(t *testing.T) {
 		return nil
 	}))
 	tb.ExporterChBatchBytesInserted.Add(context.Background(), 1)
+	tb.ExporterChBatchDuplicatesChecked.Add(context.Background(), 1)
 	tb.ExporterChBatchInsertDuration.Record(context.Background(), 1)
 	tb.ExporterChBatchInsertFailures.Add(context.Background(), 1)
 	tb.ExporterChBatchInsertRows.Record(context.Background(), 1)
@@ -58,6 +59,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterChBatchRowsInserted.Add(context.Background(), 1)
 	tb.ExporterChBatchRowsLost.Add(context.Background(), 1)
 	tb.ExporterChBatchRowsRefused.Add(context.Background(), 1)
+	tb.ExporterChBatchRowsRestored.Add(context.Background(), 1)
 	AssertEqualExporterChBatchBlocksWaiting(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -74,6 +76,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterChBatchBytesInserted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterChBatchDuplicatesChecked(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterChBatchInsertDuration(t, testTel,
@@ -107,6 +112,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterChBatchRowsRefused(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterChBatchRowsRestored(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

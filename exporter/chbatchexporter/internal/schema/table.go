@@ -39,6 +39,16 @@ func (t *Table) ttlColumn() string {
 	return "toDateTime(" + t.Time + ")"
 }
 
+// TimeColumn is the column that a table's partitions go by; empty: there is no such table.
+func TimeColumn(table string) string {
+	for _, t := range tables() {
+		if t.Name == table {
+			return t.Time
+		}
+	}
+	return ""
+}
+
 // statements that make the table and bring an older one up to date. All of them may run again at any time.
 func (t *Table) statements(o *Options) []string {
 	name := o.LocalName(t.Name)

@@ -15,7 +15,7 @@ import (
 	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
-// chart is a copy of the umbrella chart with its dependency in place, as `helm dependency build` leaves it.
+// chart is a copy of the umbrella chart with its dependency in place, as `helm dependency update` leaves it.
 var chart string
 
 func TestMain(m *testing.M) {

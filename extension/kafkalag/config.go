@@ -23,6 +23,9 @@ type Config struct {
 	Group string `mapstructure:"group_id"`
 	// Interval between two questions to the brokers.
 	Interval time.Duration `mapstructure:"interval"`
+	// DeleteRead lets the brokers delete what the group has committed, at each interval, instead of keeping it for the topics'
+	// retention. Only for topics that nobody but the group reads.
+	DeleteRead bool `mapstructure:"delete_read"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}

@@ -76,7 +76,7 @@ func (o *observer) Shutdown(context.Context) error {
 func (o *observer) run(ctx context.Context) {
 	tick := time.NewTicker(o.cfg.Interval)
 	defer tick.Stop()
-	failing := false
+	failing, deleting := false, deletion{observer: o}
 	for {
 		lag, err := o.ask(ctx)
 		if ctx.Err() != nil {
@@ -89,9 +89,10 @@ func (o *observer) run(ctx context.Context) {
 			}
 		}
 		failing = err != nil
-		o.mu.Lock()
-		o.lag = lag
-		o.mu.Unlock()
+		o.know(lag)
+		if o.cfg.DeleteRead {
+			deleting.run(ctx, lag)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -101,7 +102,7 @@ func (o *observer) run(ctx context.Context) {
 }
 
 // ask returns nothing beside an error: what is not known must not look like what was known once.
-func (o *observer) ask(ctx context.Context) (map[partition]int64, error) {
+func (o *observer) ask(ctx context.Context) (kadm.GroupLag, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.cfg.Interval)
 	defer cancel()
 	groups, err := kadm.NewClient(o.client).Lag(ctx, o.cfg.Group)
@@ -112,14 +113,22 @@ func (o *observer) ask(ctx context.Context) (map[partition]int64, error) {
 	if err := group.Error(); err != nil {
 		return nil, err
 	}
-	lag := map[partition]int64{}
 	for _, m := range group.Lag.Sorted() {
 		if m.Err != nil {
 			return nil, fmt.Errorf("partition %d of %s: %w", m.Partition, m.Topic, m.Err)
 		}
+	}
+	return group.Lag, nil
+}
+
+func (o *observer) know(told kadm.GroupLag) {
+	lag := map[partition]int64{}
+	for _, m := range told.Sorted() {
 		lag[partition{m.Topic, m.Partition}] = m.Lag
 	}
-	return lag, nil
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lag = lag
 }
 
 func (o *observer) observe(_ context.Context, to metric.Int64Observer) error {

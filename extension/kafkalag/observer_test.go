@@ -34,7 +34,7 @@ func TestConfig(t *testing.T) {
 	got, err = load("full")
 	require.NoError(t, err)
 	require.Equal(t, &Config{
-		Brokers: []string{"kafka-1:9093", "kafka-2:9093"}, Group: "writers", Interval: 30 * time.Second,
+		Brokers: []string{"kafka-1:9093", "kafka-2:9093"}, Group: "writers", Interval: 30 * time.Second, DeleteRead: true,
 		TLS:  &configtls.ClientConfig{Config: configtls.Config{CAFile: "ca.pem"}},
 		SASL: &kafkaclient.SASL{Mechanism: "SCRAM-SHA-512", Username: "avika", Password: "secret"},
 	}, got)

@@ -157,6 +157,7 @@ func TestAlertsAreOfThisInstallation(t *testing.T) {
 		assert.Contains(t, plain, want)
 	}
 	assert.Contains(t, expressions(profile("queued")...), `up{job=~"avika-gateway|avika-writer"} == 0`, "writers are gateways, too")
+	assert.Contains(t, expressions(installations()["managed servers"]...), `up{job="clickhouse"} == 0`, "its scraping is somebody else's")
 }
 
 func TestSecrets(t *testing.T) {
@@ -250,6 +251,22 @@ func TestOtherReleaseNames(t *testing.T) {
 		assert.NotNil(t, get[*corev1.Service](m, release+"-clickhouse"))
 		assert.Contains(t, env["POSTGRES_DSN"], "@"+release+"-postgresql:5432/")
 	}
+}
+
+// TestTopicsFitTheGateways: what gateways send in one piece is what the topics take; disks of the chart's own brokers hold what is not
+// stored yet, and those of another Kafka are not ours to delete from.
+func TestTopicsFitTheGateways(t *testing.T) {
+	m := render(t, append(profile("queued"), set("redpanda.config.producerBatchSize=8388608", "redpanda.config.retention=6h")...)...)
+	topics, gateway := m.env("avika-topics"), m.env("avika-gateway")
+	assert.Equal(t, "8388608 8388608 8000000 6h", strings.Join([]string{
+		topics["KAFKA_MAX_MESSAGE_BYTES"], gateway["KAFKA_MAX_MESSAGE_BYTES"], gateway["KAFKA_RECORD_BYTES"], topics["KAFKA_RETENTION"],
+	}, " "))
+	assert.Equal(t, "1000000", render(t, profile("queued")...).env("avika-gateway")["KAFKA_RECORD_BYTES"])
+	assert.Equal(t, "true", m.env("avika-writer")["KAFKA_DELETE_READ"])
+	for _, args := range [][]string{append(profile("queued"), "--set", "redpanda.config.deleteRead=false"), installations()["managed Kafka"]} {
+		assert.Equal(t, "false", render(t, args...).env("avika-writer")["KAFKA_DELETE_READ"])
+	}
+	assert.Contains(t, refused(t, append(profile("queued"), "--set", "redpanda.config.retention=3 days")...), "retention")
 }
 
 func TestRedpandaTakesOddNumbersOfCopies(t *testing.T) {

@@ -32,5 +32,5 @@
 
 {{/* Stands in `alternateConfig` until the plan has replaced it. */}}
 {{- define "avika.unplanned" -}}
-{{- fail "this version of Helm renders templates in an order that the chart does not know; use Helm 3" -}}
+{{- fail "this version of Helm renders templates in an order that the chart does not know; use Helm 3 or 4" -}}
 {{- end }}

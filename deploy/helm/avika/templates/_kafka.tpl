@@ -6,6 +6,9 @@ env:
     value: {{ .Values.redpanda.config.numPartitions | int64 | quote }}
   - name: KAFKA_MAX_MESSAGE_BYTES
     value: {{ .Values.redpanda.config.producerBatchSize | int64 | quote }}
+  # A batch is one record; as much smaller than the largest message as by default.
+  - name: KAFKA_RECORD_BYTES
+    value: {{ div (mul .Values.redpanda.config.producerBatchSize 1000000) 1048576 | quote }}
 {{- if kindIs "map" .Values.redpanda.tls }}{{/* an empty one is TLS with the system's CAs */}}
   - name: KAFKA_TLS
     value: {{ toJson .Values.redpanda.tls | quote }}

@@ -7,6 +7,7 @@
 {{- $config := .Files.Get "files/writer.yaml" | fromYaml -}}
 {{- include "avika.config.exporter" (dict "root" . "config" $config) -}}
 {{- $env := concat (include "avika.env.clickhouse" . | fromYaml).env (include "avika.env.kafka" . | fromYaml).env -}}
+{{- $env = append $env (dict "name" "KAFKA_DELETE_READ" "value" (and .Values.redpanda.enabled .Values.redpanda.config.deleteRead | toString)) -}}
 {{- $volumes := list (dict "name" "state" "emptyDir" (dict "sizeLimit" .Values.queue.size)) -}}
 {{- $mounts := list (dict "name" "state" "mountPath" "/var/lib/otelcol-avika") -}}
 {{- if .Values.clickhouse.tls.caSecret -}}

@@ -25,11 +25,12 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                     metric.Meter
-	mu                        sync.Mutex
-	registrations             []metric.Registration
-	ExtensionKafkaLagFailures metric.Int64Counter
-	ExtensionKafkaLagRecords  metric.Int64ObservableGauge
+	meter                           metric.Meter
+	mu                              sync.Mutex
+	registrations                   []metric.Registration
+	ExtensionKafkaLagDeleteFailures metric.Int64Counter
+	ExtensionKafkaLagFailures       metric.Int64Counter
+	ExtensionKafkaLagRecords        metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -86,6 +87,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ExtensionKafkaLagDeleteFailures, err = builder.meter.Int64Counter(
+		"otelcol_extension_kafka_lag_delete_failures",
+		metric.WithDescription("Times that the brokers did not delete what the group has read, with `delete_read`. [Beta]"),
+		metric.WithUnit("{failures}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExtensionKafkaLagFailures, err = builder.meter.Int64Counter(
 		"otelcol_extension_kafka_lag_failures",
 		metric.WithDescription("Times that the brokers did not tell the lag. [Beta]"),

@@ -24,7 +24,11 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ExtensionKafkaLagDeleteFailures.Add(context.Background(), 1)
 	tb.ExtensionKafkaLagFailures.Add(context.Background(), 1)
+	AssertEqualExtensionKafkaLagDeleteFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExtensionKafkaLagFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

@@ -57,7 +57,7 @@ func fullConfig() *Config {
 	want.PSK = PSKConfig{Keys: testKey, KeyFile: "/etc/avika/psk", ClockSkew: time.Minute}
 	want.TrustedProxies = []string{"10.0.0.0/8", "fd00::/8,192.0.2.1"}
 	want.Spans.Enabled = false
-	want.Batch = BatchConfig{MaxRecords: 1000, MaxBytes: 65536, Timeout: time.Second, Partitions: 12, Reuse: true}
+	want.Batch = BatchConfig{MaxRecords: 1000, MaxBytes: 65536, Timeout: time.Second, Gather: 50 * time.Millisecond, Partitions: 12, Reuse: true}
 	want.Limits = LimitsConfig{Streams: 100, PendingBytes: 1 << 20, StreamWindow: 65535, Labels: 8, IdleTimeout: 10 * time.Second}
 	want.Retry.InitialInterval, want.Retry.MaxInterval, want.Retry.MaxElapsedTime = time.Second, 10*time.Second, time.Minute
 	want.ShutdownTimeout = 5 * time.Second
@@ -95,7 +95,7 @@ func TestInvalidConfig(t *testing.T) {
 		"avika/key_short":        {"psk", `"keys": key 1 has 2 bytes, must have 32`},
 		"avika/clock_skew":       {"psk", `"clock_skew" must be positive, is 0s`},
 		"avika/trusted_proxies":  {`"trusted_proxies": "example.com" is neither a network nor an address`},
-		"avika/batch":            {`"max_records" must be positive, is 0`, `"max_bytes" must be positive, is -1`, `"timeout" must be positive, is 0`, `"partitions" must be from 0 to 10000, is -1`},
+		"avika/batch":            {`"max_records" must be positive, is 0`, `"max_bytes" must be positive, is -1`, `"timeout" must be positive, is 0`, `"gather" must not be negative, is -1s`, `"partitions" must be from 0 to 10000, is -1`},
 		"avika/limits":           {`"streams" must be positive`, `"pending_bytes" must be positive`, `"stream_window" must be from 65535 to 2147483647, is 1024`, `"labels" must not be negative, is -1`, `"idle_timeout" must not be negative, is -1s`},
 		"avika/retry":            {"retry_on_failure", "'multiplier' must be non-negative"},
 		"avika/shutdown_timeout": {`"shutdown_timeout" must be positive, is 0s`},

@@ -19,24 +19,33 @@ import (
 
 const dataFormat = "avika"
 
-// deliver returns when the pipelines have taken the batch, or refused it for good.
-func (r *avikaReceiver) deliver(ctx context.Context, batch *pending) {
-	if len(batch.entries) > 0 {
-		r.deliverEntries(ctx, batch)
-	}
-	metrics, counts := batch.samples.Take()
-	r.telemetry.refusedValues(counts.RefusedValues)
-	if counts.Points > 0 {
-		r.deliverMetrics(ctx, metrics, counts.Points)
+// parcel is a batch of a stream on its way to the pipelines.
+type parcel struct {
+	outlet *outlet
+	batch  pending
+}
+
+// deliver returns when the pipelines have taken the batches, or refused them for good.
+func (r *avikaReceiver) deliver(ctx context.Context, parcels []parcel) {
+	r.deliverEntries(ctx, parcels)
+	r.deliverSamples(ctx, parcels)
+	for i := range parcels {
+		parcels[i].outlet.delivered(&parcels[i].batch)
 	}
 }
 
 // deliverEntries makes OpenTelemetry data of the entries. The translator goes back at once, unless the memory that it has given to
 // the data is to be used again.
-func (r *avikaReceiver) deliverEntries(ctx context.Context, batch *pending) {
+func (r *avikaReceiver) deliverEntries(ctx context.Context, parcels []parcel) {
+	batches := entriesOf(parcels)
+	if len(batches) == 0 {
+		return
+	}
 	translator := r.translators.Get().(*translate.Translator)
-	logs, traces, counts := translator.Translate(batch.entries, batch.segments)
-	batch.release()
+	logs, traces, counts := translator.Translate(batches...)
+	for i := range parcels {
+		parcels[i].batch.release()
+	}
 	r.telemetry.translated(&counts)
 	if !r.config.Batch.Reuse {
 		r.translators.Put(translator)
@@ -54,9 +63,41 @@ func (r *avikaReceiver) deliverEntries(ctx context.Context, batch *pending) {
 	}
 }
 
+func entriesOf(parcels []parcel) []translate.Batch {
+	var batches []translate.Batch
+	for i := range parcels {
+		if batch := &parcels[i].batch; len(batch.entries) > 0 {
+			batches = append(batches, translate.Batch{Entries: batch.entries, Segments: batch.segments})
+		}
+	}
+	return batches
+}
+
+func (r *avikaReceiver) deliverSamples(ctx context.Context, parcels []parcel) {
+	var samples [][]translate.Sample
+	for i := range parcels {
+		if batch := &parcels[i].batch; len(batch.samples) > 0 {
+			samples = append(samples, batch.samples)
+		}
+	}
+	if len(samples) == 0 {
+		return
+	}
+	translator := r.translators.Get().(*translate.Translator)
+	metrics, counts := translator.Metrics(samples...)
+	r.telemetry.refusedValues(counts.RefusedValues)
+	released := true
+	if counts.Points > 0 {
+		released = r.deliverMetrics(ctx, metrics, counts.Points)
+	}
+	if r.config.Batch.Reuse {
+		translator.Done(released)
+	}
+	r.translators.Put(translator)
+}
+
 // Marking data as owned by the pipeline makes the reference that they came with the receiver's own, until it is given up below: data that may be offered
-// again must not be taken apart by pdata's pools, when they are on. The functions for logs and traces report whether nobody else holds
-// a reference.
+// again must not be taken apart by pdata's pools, when they are on. The functions report whether nobody else holds a reference.
 
 func (r *avikaReceiver) deliverLogs(ctx context.Context, logs plog.Logs, n int) (released bool) {
 	pref.MarkPipelineOwnedLogs(logs)
@@ -90,7 +131,7 @@ func (r *avikaReceiver) deliverTraces(ctx context.Context, traces ptrace.Traces,
 	return pdataslab.SpansHeldAlone(traces)
 }
 
-func (r *avikaReceiver) deliverMetrics(ctx context.Context, metrics pmetric.Metrics, n int) {
+func (r *avikaReceiver) deliverMetrics(ctx context.Context, metrics pmetric.Metrics, n int) (released bool) {
 	pref.MarkPipelineOwnedMetrics(metrics)
 	defer pref.UnrefMetrics(metrics)
 	ctx = r.report.StartMetricsOp(ctx)
@@ -103,6 +144,7 @@ func (r *avikaReceiver) deliverMetrics(ctx context.Context, metrics pmetric.Metr
 		return err
 	})
 	r.report.EndMetricsOp(ctx, dataFormat, n, err)
+	return pdataslab.MetricsHeldAlone(metrics)
 }
 
 // offer calls consume until the pipeline takes the data or refuses it for good, and returns the last error.

@@ -181,8 +181,8 @@ func (s *stream) decode(report proto.Message) string {
 
 func (s *stream) heartbeat() error {
 	s.now()
-	digest, ok := wire.HeartbeatDigest(s.message.Payload)
-	if ok && digest == s.facts && s.session == nil {
+	digest, uptime, ok := wire.HeartbeatDigest(s.message.Payload)
+	if ok && digest == s.facts && (s.session == nil || s.session.Unchanged(time.Unix(s.message.Timestamp, 0), uptime)) {
 		s.agent.Unchanged(s.message.Timestamp)
 		s.countLabels()
 		return nil

@@ -32,7 +32,7 @@ type outlet struct {
 type pending struct {
 	entries  []translate.Entry
 	segments []translate.Segment
-	samples  translate.Samples
+	samples  []translate.Sample
 	// room is where encoded entries go; expected is the size of the batch before.
 	room     translate.Room
 	expected int
@@ -42,9 +42,7 @@ type pending struct {
 }
 
 func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outlet {
-	o := &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1)}
-	o.pending.samples.Settings = &r.translation
-	return o
+	return &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1)}
 }
 
 // admission is the answer to a message that wants to be held.
@@ -87,7 +85,7 @@ func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, si
 		o.giveUp(answer, signalMetrics)
 		return answer
 	}
-	o.pending.samples.Add(s.agent, message, s.message.Timestamp, now)
+	o.pending.samples = append(o.pending.samples, s.agent.Sample(message, s.message.Timestamp, now))
 	o.added(size)
 	return admitted
 }
@@ -176,7 +174,7 @@ func (o *outlet) added(size int) {
 			o.arm()
 		}
 	case o.full():
-		o.deliverOnGoroutine()
+		o.handOver()
 	case first:
 		o.arm()
 	}
@@ -200,7 +198,7 @@ func (o *outlet) expire() {
 	case o.delivering:
 		o.due = true
 	default:
-		o.deliverOnGoroutine()
+		o.handOver()
 	}
 }
 
@@ -213,40 +211,42 @@ func (o *outlet) close() {
 		o.timer.Stop()
 	}
 	if !o.delivering && o.pending.bytes > 0 {
-		o.deliverOnGoroutine()
+		o.handOver()
 	}
 }
 
-// deliverOnGoroutine takes the batch, with o.mu locked.
-func (o *outlet) deliverOnGoroutine() {
+// handOver gives the batch to the pipelines, with those of other streams where that is allowed. With o.mu locked.
+func (o *outlet) handOver() {
 	o.delivering = true
-	batch := o.take()
-	o.receiver.work.Go(func() { o.deliver(batch) })
+	full := o.full()
+	p := parcel{o, o.take()}
+	if g := o.receiver.gatherer; g != nil {
+		g.add(p, full)
+		return
+	}
+	o.receiver.work.Go(func() { o.receiver.deliver(o.ctx, []parcel{p}) })
 }
 
 // take leaves an empty batch behind.
 func (o *outlet) take() pending {
 	batch := o.pending
-	o.pending, o.due = pending{samples: translate.Samples{Settings: batch.samples.Settings}, expected: batch.bytes}, false
+	o.pending, o.due = pending{expected: batch.bytes}, false
 	return batch
 }
 
-// deliver hands batches on, one after the other, until there is none that is due.
-func (o *outlet) deliver(batch pending) {
-	for more := true; more; {
-		o.receiver.deliver(o.ctx, &batch)
-		o.receiver.pending.release(batch.reserved)
-		o.mu.Lock()
-		if more = o.pending.bytes > 0 && (o.due || o.closed || o.full()); more {
-			batch = o.take()
-		} else {
-			o.delivering = false
-		}
-		o.mu.Unlock()
-		select {
-		case o.room <- struct{}{}:
-		default:
-		}
+// delivered gives the room of a batch back, and hands over the next one if it is due.
+func (o *outlet) delivered(batch *pending) {
+	o.receiver.pending.release(batch.reserved)
+	o.mu.Lock()
+	if o.pending.bytes > 0 && (o.due || o.closed || o.full()) {
+		o.handOver()
+	} else {
+		o.delivering = false
+	}
+	o.mu.Unlock()
+	select {
+	case o.room <- struct{}{}:
+	default:
 	}
 }
 

@@ -38,9 +38,11 @@ type rig struct {
 	metrics   consumertest.MetricsSink
 	traces    consumertest.TracesSink
 	// consume, when set, is asked before the logs reach their sink.
-	consume  func(ctx context.Context, logs plog.Logs) error
-	parts    []component.Component
-	receiver *avikaReceiver
+	consume func(ctx context.Context, logs plog.Logs) error
+	// takeMetrics stands in for the sink of metrics, when set.
+	takeMetrics consumer.Metrics
+	parts       []component.Component
+	receiver    *avikaReceiver
 }
 
 func newRig(t *testing.T, change ...func(*Config)) *rig {
@@ -77,7 +79,10 @@ func (g *rig) start() *rig {
 	require.NoError(g.t, err)
 	logs, err := factory.CreateLogs(ctx, g.settings, g.config, next)
 	require.NoError(g.t, err)
-	metrics, err := factory.CreateMetrics(ctx, g.settings, g.config, &g.metrics)
+	if g.takeMetrics == nil {
+		g.takeMetrics = &g.metrics
+	}
+	metrics, err := factory.CreateMetrics(ctx, g.settings, g.config, g.takeMetrics)
 	require.NoError(g.t, err)
 	traces, err := factory.CreateTraces(ctx, g.settings, g.config, &g.traces)
 	require.NoError(g.t, err)

@@ -88,6 +88,14 @@ func (s *sessionDouble) Heartbeat(at time.Time, m *agentv1.Heartbeat) {
 	s.add("heartbeat %d %s %d", at.Unix(), m.GetHostname(), len(m.GetLabels()))
 }
 
+func (s *sessionDouble) Unchanged(at time.Time, uptime float64) bool {
+	if uptime < 100 {
+		return false
+	}
+	s.add("unchanged %d %g", at.Unix(), uptime)
+	return true
+}
+
 func (s *sessionDouble) Metrics(at time.Time, m *agentv1.NginxMetrics) {
 	s.add("metrics %d %d", at.Unix(), m.GetTotalRequests())
 }
@@ -116,6 +124,21 @@ func (s *sessionDouble) TakeLog(entry *agentv1.LogEntry) bool {
 	defer s.mu.Unlock()
 	s.tailed = append(s.tailed, entry.GetContent())
 	return strings.HasPrefix(entry.GetContent(), "asked")
+}
+
+// TestHeartbeatsThatSayNothingNew are not decoded, unless the session asks for the whole message.
+func TestHeartbeatsThatSayNothingNew(t *testing.T) {
+	g, registry := startWithRegistry(t)
+	g.start()
+	stream := g.dial()
+	for i, beat := range []*agentv1.Heartbeat{{Hostname: "a", Uptime: 100}, {Hostname: "a", Uptime: 101}, {Hostname: "a", Uptime: 1}, {Hostname: "b", Uptime: 102}} {
+		message := heartbeatMessage(beat)
+		message.Timestamp = int64(1000 + i)
+		require.NoError(t, stream.Send(message))
+	}
+	session := registry.session(t, 0)
+	eventually(t, func() bool { return len(session.seen()) == 4 })
+	require.Equal(t, []string{"heartbeat 1000 a 0", "unchanged 1001 101", "heartbeat 1002 a 0", "heartbeat 1003 b 0"}, session.seen())
 }
 
 type hostWith map[component.ID]component.Component

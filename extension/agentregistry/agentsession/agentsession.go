@@ -64,6 +64,9 @@ const (
 type Session interface {
 	// Heartbeat reports liveness and the agent's facts. The session keeps the message.
 	Heartbeat(queued time.Time, message *agentv1.Heartbeat)
+	// Unchanged reports liveness in place of a heartbeat that says the same as the newest one before it, but for the uptime, in
+	// seconds. It reports false, and has no effect, when the session needs the whole message.
+	Unchanged(queued time.Time, uptime float64) bool
 	// Metrics reports a sample, for the agent's rate. The session does not keep the message.
 	Metrics(queued time.Time, message *agentv1.NginxMetrics)
 	// State reports the agent's configuration hashes. The session keeps the message.

@@ -82,6 +82,24 @@ func (s *session) takeHeartbeat(queued time.Time, h *agentv1.Heartbeat) (changed
 	return true, false
 }
 
+// Unchanged implements agentsession.Session.
+func (s *session) Unchanged(queued time.Time, uptime float64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return true
+	case s.superseded, s.heartbeat == nil, uptime < s.heartbeat.Uptime:
+		return false
+	}
+	s.fleet.messages.Add(1)
+	s.seen = time.Now()
+	if queued.After(s.heartbeats) {
+		s.heartbeats = queued
+	}
+	return true
+}
+
 // bootstrap recognizes the first heartbeat after connecting, which knows less than the ones before.
 func bootstrap(h *agentv1.Heartbeat) bool {
 	return (h.Version == unknownVersion || h.Version == "") && len(h.Labels) == 0

@@ -176,3 +176,20 @@ func TestRatesReachOtherGateways(t *testing.T) {
 		return ok && rate == 100
 	})
 }
+
+// TestUnchangedHeartbeats stand for whole ones only while there is one to compare with.
+func TestUnchangedHeartbeats(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	s := connect(t, f, "a")
+	now := time.Now()
+	require.False(t, s.Unchanged(now, 5), "nothing is known yet")
+	s.Heartbeat(now, &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0", Uptime: 5})
+	messages := f.messages.Load()
+	require.True(t, s.Unchanged(now.Add(time.Second), 6))
+	require.Equal(t, messages+1, f.messages.Load())
+	require.False(t, s.Unchanged(now.Add(2*time.Second), 1), "the agent has started anew")
+	require.True(t, s.Unchanged(now.Add(-time.Hour), 6), "a replayed one shows that the agent lives")
+	s.Close()
+	require.True(t, s.Unchanged(now, 7))
+}

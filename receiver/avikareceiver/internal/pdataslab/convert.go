@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata/pref"
 )
@@ -34,6 +35,18 @@ func Spans(to ptrace.SpanSlice, spans []*Span) {
 	to.EnsureCapacity(len(spans))
 	for _, span := range spans {
 		convertSpan(to.AppendEmpty(), span)
+	}
+}
+
+// Metrics makes metrics the content of an empty slice.
+func Metrics(to pmetric.MetricSlice, metrics []*Metric) {
+	if direct() && sameMetricLayout {
+		*(*reference[[]*Metric])(unsafe.Pointer(&to)).orig = metrics
+		return
+	}
+	to.EnsureCapacity(len(metrics))
+	for _, metric := range metrics {
+		convertMetric(to.AppendEmpty(), metric)
 	}
 }
 
@@ -76,6 +89,34 @@ func convertSpan(to ptrace.Span, span *Span) {
 	Attributes(to.Attributes(), span.Attributes)
 }
 
+func convertMetric(to pmetric.Metric, metric *Metric) {
+	to.SetName(metric.Name)
+	to.SetUnit(metric.Unit)
+	if metric.data.typ == metricTypes.gauge {
+		convertPoints(to.SetEmptyGauge().DataPoints(), held[*gauge](metric.data).points)
+		return
+	}
+	content := held[*sum](metric.data)
+	sum := to.SetEmptySum()
+	sum.SetAggregationTemporality(pmetric.AggregationTemporality(content.temporality))
+	sum.SetIsMonotonic(content.monotonic)
+	convertPoints(sum.DataPoints(), content.points)
+}
+
+func convertPoints(to pmetric.NumberDataPointSlice, points []*Point) {
+	to.EnsureCapacity(len(points))
+	for _, point := range points {
+		converted := to.AppendEmpty()
+		converted.SetTimestamp(pcommon.Timestamp(point.Time))
+		Attributes(converted.Attributes(), point.Attributes)
+		if point.value.typ == metricTypes.integer {
+			converted.SetIntValue(held[int64](point.value))
+		} else {
+			converted.SetDoubleValue(held[float64](point.value))
+		}
+	}
+}
+
 func convertValue(to pcommon.Value, value Value) {
 	switch value.typ {
 	case types.text:
@@ -103,6 +144,11 @@ func HeldAlone(logs plog.Logs) bool {
 // SpansHeldAlone is HeldAlone for traces.
 func SpansHeldAlone(traces ptrace.Traces) bool {
 	return knownState && (*reference[struct{}])(unsafe.Pointer(&traces)).references() == 1
+}
+
+// MetricsHeldAlone is HeldAlone for metrics.
+func MetricsHeldAlone(metrics pmetric.Metrics) bool {
+	return knownState && (*reference[struct{}])(unsafe.Pointer(&metrics)).references() == 1
 }
 
 func (r *reference[T]) references() int32 { return (*state)(r.state).refs.Load() }

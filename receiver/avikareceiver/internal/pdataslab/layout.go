@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -31,7 +32,8 @@ type (
 var types, sameLayout = findTypes()
 
 // knownState says that references can be read.
-var knownState = stateMatches(reflect.TypeFor[plog.Logs]()) && stateMatches(reflect.TypeFor[ptrace.Traces]())
+var knownState = stateMatches(reflect.TypeFor[plog.Logs]()) && stateMatches(reflect.TypeFor[ptrace.Traces]()) &&
+	stateMatches(reflect.TypeFor[pmetric.Metrics]())
 
 func stateMatches(public reflect.Type) bool {
 	if public.Kind() != reflect.Struct || public.NumField() != 2 || public.Field(1).Type.Kind() != reflect.Pointer {
@@ -124,6 +126,9 @@ func same(theirs, ours reflect.Type) bool {
 	if ours == reflect.TypeFor[Value]() {
 		return isEmptyInterface(theirs)
 	}
+	if ours == reflect.TypeFor[emptySlice]() {
+		return theirs.Kind() == reflect.Slice
+	}
 	if ours.Kind() == reflect.UnsafePointer {
 		return theirs.Kind() == reflect.Pointer
 	}
@@ -154,7 +159,8 @@ var fieldNames = map[string]string{
 	"Time": "TimeUnixNano", "ObservedTime": "ObservedTimeUnixNano", "Severity": "SeverityNumber", "dropped": "DroppedAttributesCount",
 	"TraceID": "TraceId", "SpanID": "SpanId", "ParentID": "ParentSpanId", "Start": "StartTimeUnixNano", "End": "EndTimeUnixNano",
 	"traceState": "TraceState", "events": "Events", "links": "Links", "droppedEvents": "DroppedEventsCount",
-	"droppedLinks": "DroppedLinksCount", "strindex": "KeyStrindex", "values": "Values",
+	"description": "Description", "data": "Data", "metadata": "Metadata", "exemplars": "Exemplars", "points": "DataPoints",
+	"temporality": "AggregationTemporality", "monotonic": "IsMonotonic", "droppedLinks": "DroppedLinksCount", "strindex": "KeyStrindex", "values": "Values",
 }
 
 func sameFields(theirs, ours reflect.Type) bool {

@@ -1,10 +1,10 @@
-// Package pdataslab builds log records and spans of pdata in a few large allocations per batch instead of
+// Package pdataslab builds log records, spans and metrics of pdata in a few large allocations per batch instead of
 // one or two per attribute.
 //
 // pdata's public functions allocate a wrapper for each value. Here the same structures are laid out in slabs and handed
 // to pdata as they are. That depends on how pdata's internals lie in memory, so the layout is compared with pdata's
 // own types when the program starts; where it differs, and where pdata's pooling is switched on, which takes objects
-// apart, [Logs] and [Spans] go through the public functions. The result is the same, only slower.
+// apart, [Logs], [Spans] and [Metrics] go through the public functions. The result is the same, only slower.
 //
 // What is built is shared between records and batches (constant values, resources, arrays). It must be
 // marked read-only before it leaves the receiver. It is left to the garbage collector, unless the owner of a slab knows that
@@ -88,6 +88,7 @@ type Slab struct {
 	pairs   chunk[KeyValue]
 	records chunk[LogRecord]
 	spans   chunk[Span]
+	metricSlab
 
 	// open is the room of the open set, of which count are used.
 	open  []KeyValue
@@ -121,6 +122,7 @@ func (s *Slab) each(action chunkAction) {
 	s.pairs.do(action)
 	s.records.do(action)
 	s.spans.do(action)
+	s.metricSlab.each(action)
 }
 
 // Fit makes room for exactly one set of n attributes of text, for what is kept on its own and for long: a whole chunk
@@ -225,7 +227,7 @@ type chunk[T any] struct {
 }
 
 // maxSpare bounds what a chunk keeps for another time, so that one large batch is not kept forever.
-const maxSpare = 64
+const maxSpare = 256
 
 func (c *chunk[T]) do(action chunkAction) {
 	switch action {

@@ -14,6 +14,7 @@ import (
 
 func TestLayoutIsTheExpectedOne(t *testing.T) {
 	require.True(t, knownState, "pdata counts references in another way")
+	require.True(t, sameMetricLayout, "pdata has changed: update the mirrored metrics, or accept that the slow path is used")
 	require.True(t, sameLayout, "pdata has changed: update the mirrored types, or accept that the slow path is used")
 }
 

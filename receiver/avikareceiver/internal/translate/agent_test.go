@@ -13,7 +13,7 @@ import (
 
 func described(t *testing.T, agent *Agent) map[string]any {
 	t.Helper()
-	logs, _, _ := NewTranslator(agent.settings, false).Translate([]Entry{encoded(t, &agentv1.LogEntry{})}, []Segment{{Resource: agent.Resource()}})
+	logs, _, _ := NewTranslator(agent.settings, false).Translate(Batch{[]Entry{encoded(t, &agentv1.LogEntry{})}, []Segment{{Resource: agent.Resource()}}})
 	return logs.ResourceLogs().At(0).Resource().Attributes().AsRaw()
 }
 
@@ -145,11 +145,25 @@ func fullPoints() map[string]any {
 	}
 }
 
+// sampling is a stream's samples.
+type sampling struct {
+	agent *Agent
+	list  []Sample
+}
+
+func (s *sampling) add(message *agentv1.NginxMetrics, queued, received int64) {
+	s.list = append(s.list, s.agent.Sample(message, queued, received))
+}
+
+func (s *sampling) take() (pmetric.Metrics, SampleCounts) {
+	return NewTranslator(&allSettings, false).Metrics(s.list)
+}
+
 func TestSample(t *testing.T) {
 	agent := NewAgent(&allSettings, "a")
-	samples := Samples{Settings: &allSettings}
-	samples.Add(agent, fullSample(), testQueued, testReceived)
-	metrics, counts := samples.Take()
+	samples := sampling{agent: agent}
+	samples.add(fullSample(), testQueued, testReceived)
+	metrics, counts := samples.take()
 	require.Equal(t, fullPoints(), points(t, metrics))
 	require.Equal(t, SampleCounts{Points: metrics.DataPointCount()}, counts)
 	scope := metrics.ResourceMetrics().At(0).ScopeMetrics().At(0)
@@ -157,19 +171,19 @@ func TestSample(t *testing.T) {
 	require.True(t, scope.Metrics().At(0).Sum().IsMonotonic())
 	require.Equal(t, pmetric.AggregationTemporalityCumulative, scope.Metrics().At(0).Sum().AggregationTemporality())
 	require.False(t, scope.Metrics().At(3).Sum().IsMonotonic())
-	metrics, counts = samples.Take()
+	metrics, counts = NewTranslator(&allSettings, false).Metrics()
 	require.Equal(t, pmetric.Metrics{}, metrics)
 	require.Zero(t, counts)
 }
 
 func TestUnitsAndKindsOfMetrics(t *testing.T) {
 	agent := NewAgent(&allSettings, "a")
-	samples := Samples{Settings: &allSettings}
-	samples.Add(agent, fullSample(), testQueued, testReceived)
+	samples := sampling{agent: agent}
+	samples.add(fullSample(), testQueued, testReceived)
 	later := fullSample()
 	later.TotalRequests += 10
-	samples.Add(agent, later, testQueued+1, testReceived)
-	metrics, _ := samples.Take()
+	samples.add(later, testQueued+1, testReceived)
+	metrics, _ := samples.take()
 	resource := metrics.ResourceMetrics().At(0)
 	require.Equal(t, schema, resource.SchemaUrl())
 	require.Equal(t, "a", resource.Resource().Attributes().AsRaw()["service.instance.id"])
@@ -195,11 +209,11 @@ func TestUnitsAndKindsOfMetrics(t *testing.T) {
 
 func TestOneScopePerSample(t *testing.T) {
 	agent := NewAgent(&allSettings, "a")
-	samples := Samples{Settings: &allSettings}
-	samples.Add(agent, &agentv1.NginxMetrics{}, 1, testReceived)
-	samples.Add(agent, &agentv1.NginxMetrics{}, 2, testReceived)
-	samples.Add(agent, &agentv1.NginxMetrics{Labels: map[string]string{"zone": "b"}}, 3, testReceived)
-	metrics, _ := samples.Take()
+	samples := sampling{agent: agent}
+	samples.add(&agentv1.NginxMetrics{}, 1, testReceived)
+	samples.add(&agentv1.NginxMetrics{}, 2, testReceived)
+	samples.add(&agentv1.NginxMetrics{Labels: map[string]string{"zone": "b"}}, 3, testReceived)
+	metrics, _ := samples.take()
 	require.Equal(t, 2, metrics.ResourceMetrics().Len())
 	require.Equal(t, 2, metrics.ResourceMetrics().At(0).ScopeMetrics().Len())
 	zone, ok := metrics.ResourceMetrics().At(1).Resource().Attributes().Get("avika.label.zone")
@@ -232,23 +246,23 @@ func TestRate(t *testing.T) {
 
 func TestRateIsAPointOfTheSample(t *testing.T) {
 	agent := NewAgent(&allSettings, "a")
-	samples := Samples{Settings: &allSettings}
-	samples.Add(agent, &agentv1.NginxMetrics{TotalRequests: 10, RequestsPerSecond: 1000}, 1, testReceived)
-	samples.Add(agent, &agentv1.NginxMetrics{TotalRequests: 40, RequestsPerSecond: 1000}, 3, testReceived)
-	metrics, _ := samples.Take()
+	samples := sampling{agent: agent}
+	samples.add(&agentv1.NginxMetrics{TotalRequests: 10, RequestsPerSecond: 1000}, 1, testReceived)
+	samples.add(&agentv1.NginxMetrics{TotalRequests: 40, RequestsPerSecond: 1000}, 3, testReceived)
+	metrics, _ := samples.take()
 	require.InDelta(t, 15.0, points(t, metrics)["nginx.request.rate"], 1e-9)
 }
 
 func TestImpossibleMetricsAreLeftOut(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	agent := NewAgent(&allSettings, "a")
-	samples := Samples{Settings: &allSettings}
-	samples.Add(agent, &agentv1.NginxMetrics{
+	samples := sampling{agent: agent}
+	samples.add(&agentv1.NginxMetrics{
 		TotalRequests: -1, ActiveConnections: math.MinInt64, BytesInTotal: math.MaxInt64,
 		System:              &agentv1.SystemMetrics{CpuUsagePercent: nan, CpuUserPercent: inf, CpuSystemPercent: -1, MemoryTotalBytes: math.MaxUint64, NetworkRxRate: nan},
 		LatencyDistribution: []*agentv1.HistogramBucket{{Le: nan, Count: 1}},
 	}, math.MaxInt64, testReceived)
-	metrics, counts := samples.Take()
+	metrics, counts := samples.take()
 	require.Equal(t, 9, counts.RefusedValues)
 	found := points(t, metrics)
 	for _, key := range []string{"nginx.requests", "nginx.connections_current{state=active}", "system.cpu.utilization", "system.cpu.utilization{cpu.mode=user}", "system.memory.limit", "http.server.request.duration"} {
@@ -274,9 +288,9 @@ func TestLatency(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			agent := NewAgent(&allSettings, "a")
-			samples := Samples{Settings: &allSettings}
-			samples.Add(agent, &agentv1.NginxMetrics{LatencyDistribution: test.buckets}, 1, testReceived)
-			metrics, _ := samples.Take()
+			samples := sampling{agent: agent}
+			samples.add(&agentv1.NginxMetrics{LatencyDistribution: test.buckets}, 1, testReceived)
+			metrics, _ := samples.take()
 			require.Equal(t, test.want, points(t, metrics)["http.server.request.duration"])
 		})
 	}

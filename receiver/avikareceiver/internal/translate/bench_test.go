@@ -45,7 +45,7 @@ func BenchmarkTranslate(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(entries[0].Encoded)))
 			for i := 0; i < b.N; i += size {
-				translator.Translate(entries, segments)
+				translator.Translate(Batch{entries, segments})
 			}
 		})
 	}

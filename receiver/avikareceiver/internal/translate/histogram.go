@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
@@ -13,7 +14,7 @@ import (
 // latency adds the distribution of request durations. Bounds arrive in milliseconds and leave in seconds. The
 // counts of a bucket called "le" include those of the buckets below it, unless they fall from one bucket to the next: then each
 // stands for itself.
-func (s *sample) latency(buckets []*agentv1.HistogramBucket) {
+func (s *sample) latency(to pmetric.MetricSlice, buckets []*agentv1.HistogramBucket) {
 	if len(buckets) == 0 {
 		return
 	}
@@ -30,10 +31,13 @@ func (s *sample) latency(buckets []*agentv1.HistogramBucket) {
 	if len(counts) == len(bounds) {
 		counts = append(counts, 0) // nothing is known of what is above the last bound
 	}
-	histogram := s.metric(nginxsemconv.MetricRequestDuration, "s").SetEmptyHistogram()
+	metric := to.AppendEmpty()
+	metric.SetName(nginxsemconv.MetricRequestDuration)
+	metric.SetUnit("s")
+	histogram := metric.SetEmptyHistogram()
 	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	point := histogram.DataPoints().AppendEmpty()
-	point.SetTimestamp(s.time)
+	point.SetTimestamp(pcommon.Timestamp(s.time))
 	point.ExplicitBounds().FromRaw(bounds)
 	point.BucketCounts().FromRaw(counts)
 	point.SetCount(total(counts))

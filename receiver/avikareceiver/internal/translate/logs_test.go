@@ -37,7 +37,7 @@ func encoded(t testing.TB, entry *agentv1.LogEntry) Entry {
 
 func translateWith(settings *Settings, entries ...Entry) (plog.Logs, ptrace.Traces, Counts) {
 	agent := NewAgent(settings, "web-01-10-0-2-15")
-	return NewTranslator(settings, false).Translate(entries, []Segment{{Resource: agent.Resource()}})
+	return NewTranslator(settings, false).Translate(Batch{entries, []Segment{{Resource: agent.Resource()}}})
 }
 
 // one translates an entry and returns its record.
@@ -337,7 +337,7 @@ func TestSegmentsHaveTheirResources(t *testing.T) {
 	before := agent.Resource()
 	agent.Heartbeat(1, &agentv1.Heartbeat{Hostname: "h"})
 	entry := encoded(t, &agentv1.LogEntry{Content: jsonLine})
-	logs, traces, _ := NewTranslator(&allSettings, false).Translate([]Entry{entry, entry, entry}, []Segment{{before, 0}, {agent.Resource(), 2}})
+	logs, traces, _ := NewTranslator(&allSettings, false).Translate(Batch{[]Entry{entry, entry, entry}, []Segment{{before, 0}, {agent.Resource(), 2}}})
 	require.Equal(t, 2, logs.ResourceLogs().Len())
 	require.Equal(t, 2, logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().Len())
 	require.Equal(t, 1, logs.ResourceLogs().At(1).ScopeLogs().At(0).LogRecords().Len())
@@ -367,7 +367,7 @@ func TestDataStaysAsItIs(t *testing.T) {
 	var want [][]byte
 	for i := range 50 {
 		line := strings.ReplaceAll(jsonLine, "/a/b", fmt.Sprintf(`/\x22%d`, i))
-		logs, _, _ := translator.Translate([]Entry{encoded(t, &agentv1.LogEntry{Content: line})}, []Segment{{Resource: agent.Resource()}})
+		logs, _, _ := translator.Translate(Batch{[]Entry{encoded(t, &agentv1.LogEntry{Content: line})}, []Segment{{Resource: agent.Resource()}}})
 		text, err := marshaler.MarshalLogs(logs)
 		require.NoError(t, err)
 		kept, want = append(kept, logs), append(want, text)
@@ -384,7 +384,7 @@ func TestAtMostAFifthOfAnAllocationPerEntry(t *testing.T) {
 	entries := benchEntries(250)
 	translator := NewTranslator(&settings, false)
 	segments := []Segment{{Resource: NewAgent(&settings, "a").Resource()}}
-	allocations := testing.AllocsPerRun(20, func() { translator.Translate(entries, segments) })
+	allocations := testing.AllocsPerRun(20, func() { translator.Translate(Batch{entries, segments}) })
 	require.LessOrEqual(t, allocations/float64(len(entries)), 0.2)
 }
 
@@ -397,7 +397,7 @@ func FuzzTranslate(f *testing.F) {
 	translator := NewTranslator(&allSettings, false)
 	agent := NewAgent(&allSettings, "a")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		logs, traces, counts := translator.Translate([]Entry{{Encoded: b, Queued: 1, Received: 1}}, []Segment{{Resource: agent.Resource()}})
+		logs, traces, counts := translator.Translate(Batch{[]Entry{{Encoded: b, Queued: 1, Received: 1}}, []Segment{{Resource: agent.Resource()}}})
 		require.Equal(t, 1, counts.Records+counts.Malformed)
 		text, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
 		require.NoError(t, err)

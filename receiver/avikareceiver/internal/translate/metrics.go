@@ -12,13 +12,17 @@ import (
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
 )
 
-// Samples collects the metrics of one stream. The zero value with Settings is empty.
-type Samples struct {
-	Settings *Settings
-
-	metrics  pmetric.Metrics
+// Sample is what an agent has measured, as it was received. Until it is delivered it takes a tenth of the memory of the metrics
+// that are made of it.
+type Sample struct {
 	resource *Resource
-	counts   SampleCounts
+	message  *agentv1.NginxMetrics
+	at       pcommon.Timestamp
+	// rate is requests per second since the sample before, when rated.
+	rate  float64
+	rated bool
+	// refused says that the time of the message cannot be true.
+	refused bool
 }
 
 // SampleCounts is what samples have become and what was left out of them.
@@ -26,41 +30,71 @@ type SampleCounts struct {
 	Points, RefusedValues int
 }
 
-// Add adds a sample that was queued at a Unix time and received at another, in Unix nanoseconds.
-func (c *Samples) Add(agent *Agent, message *agentv1.NginxMetrics, queued, received int64) {
-	at := uint64(received)
+// Sample takes a message that was queued at a Unix time and received at another, in Unix nanoseconds. The message must not change
+// any more.
+func (a *Agent) Sample(message *agentv1.NginxMetrics, queued, received int64) Sample {
+	s := Sample{resource: a.sampleResource(message), message: message, at: pcommon.Timestamp(received)}
 	if queued > 0 && queued <= maxUnix {
-		at = uint64(queued) * 1e9
+		s.at = pcommon.Timestamp(queued) * 1e9
 	} else {
+		s.refused = true
+	}
+	s.rate, s.rated = a.rate.next(queued, message.GetTotalRequests())
+	return s
+}
+
+// Metrics makes metrics of the samples of streams; without points they are the zero value.
+func (t *Translator) Metrics(streams ...[]Sample) (pmetric.Metrics, SampleCounts) {
+	c := collection{settings: t.settings, slab: &t.slab}
+	for _, samples := range streams {
+		for i := range samples {
+			c.add(&samples[i])
+		}
+	}
+	if c.resource != nil {
+		c.metrics.MarkReadOnly()
+	}
+	return c.metrics, c.counts
+}
+
+// collection is metrics that are being made.
+type collection struct {
+	settings *Settings
+	slab     *pdataslab.Slab
+	metrics  pmetric.Metrics
+	resource *Resource
+	counts   SampleCounts
+}
+
+// maxMetrics is more than a sample has.
+const maxMetrics = 16
+
+func (c *collection) add(received *Sample) {
+	if received.refused {
 		c.counts.RefusedValues++
 	}
-	s := sample{to: c.scope(agent, message).Metrics(), time: pcommon.Timestamp(at), counts: &c.counts}
+	message, to := received.message, c.scope(received.resource).Metrics()
+	s := sample{slab: c.slab, time: uint64(received.at), counts: &c.counts}
+	s.slab.OpenMetrics(maxMetrics)
 	s.nginx(message)
-	if rate, ok := agent.rate.next(queued, message.GetTotalRequests()); ok {
-		s.gauge(nginxsemconv.MetricRequestRate, "{request}/s").float(rate)
+	if received.rated {
+		s.open()
+		s.float(received.rate, nil)
+		s.slab.Gauge(nginxsemconv.MetricRequestRate, "{request}/s")
 	}
 	s.responses(message.GetHttpStatus())
-	s.latency(message.GetLatencyDistribution())
 	s.system(message.GetSystem())
+	pdataslab.Metrics(to, s.slab.CloseMetrics())
+	s.latency(to, message.GetLatencyDistribution())
 }
 
-// Take returns what was collected and leaves nothing behind. Without points the metrics are the zero value.
-func (c *Samples) Take() (pmetric.Metrics, SampleCounts) {
-	metrics, counts := c.metrics, c.counts
-	if c.resource != nil {
-		metrics.MarkReadOnly()
-	}
-	c.metrics, c.resource, c.counts = pmetric.Metrics{}, nil, SampleCounts{}
-	return metrics, counts
-}
-
-// scope returns the scope of a new sample. Labels of the sample itself come on top of the agent's.
-func (c *Samples) scope(agent *Agent, message *agentv1.NginxMetrics) pmetric.ScopeMetrics {
+// scope returns the scope of a new sample.
+func (c *collection) scope(described *Resource) pmetric.ScopeMetrics {
 	if c.resource == nil {
 		c.metrics = pmetric.NewMetrics()
 	}
 	resources := c.metrics.ResourceMetrics()
-	if described := agent.sampleResource(message); described != c.resource {
+	if described != c.resource {
 		c.resource = described
 		resource := resources.AppendEmpty()
 		resource.SetSchemaUrl(nginxsemconv.SchemaURL)
@@ -68,11 +102,11 @@ func (c *Samples) scope(agent *Agent, message *agentv1.NginxMetrics) pmetric.Sco
 	}
 	scope := resources.At(resources.Len() - 1).ScopeMetrics().AppendEmpty()
 	scope.SetSchemaUrl(nginxsemconv.SchemaURL)
-	c.Settings.nameScope(scope.Scope())
+	c.settings.nameScope(scope.Scope())
 	return scope
 }
 
-// sampleResource is the agent's resource, with the labels of a sample when it has any.
+// sampleResource is the agent's resource, with the labels of a sample on top when it has any.
 func (a *Agent) sampleResource(message *agentv1.NginxMetrics) *Resource {
 	own := [...]map[string]string{message.GetLabels(), message.GetSystem().GetLabels()}
 	if len(own[0]) == 0 && len(own[1]) == 0 {
@@ -114,119 +148,139 @@ func (r *rate) next(queued, total int64) (float64, bool) {
 
 // sample writes the data points of one message.
 type sample struct {
-	to     pmetric.MetricSlice
-	time   pcommon.Timestamp
+	slab   *pdataslab.Slab
+	time   uint64
 	counts *SampleCounts
 }
 
-// series is a metric that points are added to.
-type series struct {
-	*sample
-	points pmetric.NumberDataPointSlice
-}
+// maxPoints is how many points a metric of a sample has at most.
+const maxPoints = 4
 
-func (s *sample) metric(name, unit string) pmetric.Metric {
-	metric := s.to.AppendEmpty()
-	metric.SetName(name)
-	metric.SetUnit(unit)
-	return metric
-}
-
-func (s *sample) gauge(name, unit string) series {
-	return series{s, s.metric(name, unit).SetEmptyGauge().DataPoints()}
-}
-
-func (s *sample) sum(name, unit string, monotonic bool) series {
-	sum := s.metric(name, unit).SetEmptySum()
-	sum.SetIsMonotonic(monotonic)
-	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	return series{s, sum.DataPoints()}
-}
-
-func (s series) point(attribute ...string) pmetric.NumberDataPoint {
-	point := s.points.AppendEmpty()
-	point.SetTimestamp(s.time)
-	if len(attribute) == 2 {
-		point.Attributes().PutStr(attribute[0], attribute[1])
-	}
-	s.counts.Points++
-	return point
-}
+// open begins the points of a metric.
+func (s *sample) open() { s.slab.OpenPoints(maxPoints) }
 
 // int adds a count; a negative one is refused.
-func (s series) int(n int64, attribute ...string) {
+func (s *sample) int(n int64, attributes []pdataslab.KeyValue) {
 	if n < 0 {
 		s.counts.RefusedValues++
 		return
 	}
-	s.point(attribute...).SetIntValue(n)
+	s.slab.PutInt(s.time, attributes, n)
+	s.counts.Points++
 }
 
 // unsigned adds a count that may be too large for OpenTelemetry.
-func (s series) unsigned(n uint64, attribute ...string) {
+func (s *sample) unsigned(n uint64, attributes []pdataslab.KeyValue) {
 	if n > math.MaxInt64 {
 		s.counts.RefusedValues++
 		return
 	}
-	s.point(attribute...).SetIntValue(int64(n))
+	s.int(int64(n), attributes)
 }
 
 // float adds a number; one that is negative or not finite is refused.
-func (s series) float(f float64, attribute ...string) {
+func (s *sample) float(f float64, attributes []pdataslab.KeyValue) {
 	if !(f >= 0) || math.IsInf(f, 1) {
 		s.counts.RefusedValues++
 		return
 	}
-	s.point(attribute...).SetDoubleValue(f)
+	s.slab.PutFloat(s.time, attributes, f)
+	s.counts.Points++
+}
+
+// count adds a monotonic sum of one point.
+func (s *sample) count(name, unit string, n int64) {
+	s.open()
+	s.int(n, nil)
+	s.slab.Sum(name, unit, true)
 }
 
 func (s *sample) nginx(m *agentv1.NginxMetrics) {
-	const state = nginxsemconv.ConnectionState
-	s.sum(nginxsemconv.MetricRequests, "requests", true).int(m.GetTotalRequests())
-	s.sum(nginxsemconv.MetricConnectionsAccepted, "connections", true).int(m.GetAcceptedConnections())
-	s.sum(nginxsemconv.MetricConnectionsHandled, "connections", true).int(m.GetHandledConnections())
-	current := s.sum(nginxsemconv.MetricConnectionsCurrent, "connections", false)
-	current.int(m.GetActiveConnections(), state, "active")
-	current.int(m.GetReading(), state, "reading")
-	current.int(m.GetWriting(), state, "writing")
-	current.int(m.GetWaiting(), state, "waiting")
-	traffic := s.sum(nginxsemconv.MetricRequestIO, "By", true)
-	traffic.int(m.GetBytesInTotal(), nginxsemconv.IODirection, nginxsemconv.DirectionIn)
-	traffic.int(m.GetBytesOutTotal(), nginxsemconv.IODirection, nginxsemconv.DirectionOut)
+	s.count(nginxsemconv.MetricRequests, "requests", m.GetTotalRequests())
+	s.count(nginxsemconv.MetricConnectionsAccepted, "connections", m.GetAcceptedConnections())
+	s.count(nginxsemconv.MetricConnectionsHandled, "connections", m.GetHandledConnections())
+	s.open()
+	s.int(m.GetActiveConnections(), stateActive)
+	s.int(m.GetReading(), stateReading)
+	s.int(m.GetWriting(), stateWriting)
+	s.int(m.GetWaiting(), stateWaiting)
+	s.slab.Sum(nginxsemconv.MetricConnectionsCurrent, "connections", false)
+	s.open()
+	s.int(m.GetBytesInTotal(), directionIn)
+	s.int(m.GetBytesOutTotal(), directionOut)
+	s.slab.Sum(nginxsemconv.MetricRequestIO, "By", true)
 }
 
 func (s *sample) responses(m *agentv1.HttpStatusMetrics) {
 	if m == nil {
 		return
 	}
-	const class = nginxsemconv.StatusRange
-	responses := s.sum(nginxsemconv.MetricResponseStatus, "responses", true)
-	responses.int(m.GetStatus_2XxCount(), class, "2xx")
-	responses.int(m.GetStatus_3XxCount(), class, "3xx")
-	responses.int(m.GetStatus_4XxCount(), class, "4xx")
-	responses.int(m.GetStatus_5XxCount(), class, "5xx")
+	s.open()
+	s.int(m.GetStatus_2XxCount(), class2xx)
+	s.int(m.GetStatus_3XxCount(), class3xx)
+	s.int(m.GetStatus_4XxCount(), class4xx)
+	s.int(m.GetStatus_5XxCount(), class5xx)
+	s.slab.Sum(nginxsemconv.MetricResponseStatus, "responses", true)
 }
 
 func (s *sample) system(m *agentv1.SystemMetrics) {
 	if m == nil {
 		return
 	}
-	const mode, direction = "cpu.mode", nginxsemconv.NetworkDirection
-	cpu := s.gauge(nginxsemconv.MetricCPUUtilization, "1")
-	cpu.float(ratio(m.GetCpuUsagePercent()))
-	cpu.float(ratio(m.GetCpuUserPercent()), mode, "user")
-	cpu.float(ratio(m.GetCpuSystemPercent()), mode, "system")
-	cpu.float(ratio(m.GetCpuIowaitPercent()), mode, "iowait")
-	s.sum(nginxsemconv.MetricMemoryUsage, "By", false).unsigned(m.GetMemoryUsedBytes(), "system.memory.state", "used")
-	s.sum(nginxsemconv.MetricMemoryLimit, "By", false).unsigned(m.GetMemoryTotalBytes())
-	s.gauge(nginxsemconv.MetricMemoryUtilization, "1").float(ratio(m.GetMemoryUsagePercent()))
-	network := s.sum(nginxsemconv.MetricNetworkIO, "By", true)
-	network.unsigned(m.GetNetworkRxBytes(), direction, nginxsemconv.DirectionIn)
-	network.unsigned(m.GetNetworkTxBytes(), direction, nginxsemconv.DirectionOut)
-	speed := s.gauge(nginxsemconv.MetricNetworkRate, "By/s")
-	speed.float(float64(m.GetNetworkRxRate()), direction, nginxsemconv.DirectionIn)
-	speed.float(float64(m.GetNetworkTxRate()), direction, nginxsemconv.DirectionOut)
+	s.open()
+	s.float(ratio(m.GetCpuUsagePercent()), nil)
+	s.float(ratio(m.GetCpuUserPercent()), modeUser)
+	s.float(ratio(m.GetCpuSystemPercent()), modeSystem)
+	s.float(ratio(m.GetCpuIowaitPercent()), modeIOWait)
+	s.slab.Gauge(nginxsemconv.MetricCPUUtilization, "1")
+	s.memory(m)
+	s.open()
+	s.unsigned(m.GetNetworkRxBytes(), networkIn)
+	s.unsigned(m.GetNetworkTxBytes(), networkOut)
+	s.slab.Sum(nginxsemconv.MetricNetworkIO, "By", true)
+	s.open()
+	s.float(float64(m.GetNetworkRxRate()), networkIn)
+	s.float(float64(m.GetNetworkTxRate()), networkOut)
+	s.slab.Gauge(nginxsemconv.MetricNetworkRate, "By/s")
+}
+
+func (s *sample) memory(m *agentv1.SystemMetrics) {
+	s.open()
+	s.unsigned(m.GetMemoryUsedBytes(), memoryUsed)
+	s.slab.Sum(nginxsemconv.MetricMemoryUsage, "By", false)
+	s.open()
+	s.unsigned(m.GetMemoryTotalBytes(), nil)
+	s.slab.Sum(nginxsemconv.MetricMemoryLimit, "By", false)
+	s.open()
+	s.float(ratio(m.GetMemoryUsagePercent()), nil)
+	s.slab.Gauge(nginxsemconv.MetricMemoryUtilization, "1")
 }
 
 // ratio makes a fraction of a percentage, without the digits that a float does not have.
 func ratio(percent float32) float64 { return math.Round(float64(percent)*1e4) / 1e6 }
+
+// The attributes of points, which all samples share.
+var (
+	stateActive  = only(nginxsemconv.ConnectionState, "active")
+	stateReading = only(nginxsemconv.ConnectionState, "reading")
+	stateWriting = only(nginxsemconv.ConnectionState, "writing")
+	stateWaiting = only(nginxsemconv.ConnectionState, "waiting")
+	directionIn  = only(nginxsemconv.IODirection, nginxsemconv.DirectionIn)
+	directionOut = only(nginxsemconv.IODirection, nginxsemconv.DirectionOut)
+	class2xx     = only(nginxsemconv.StatusRange, "2xx")
+	class3xx     = only(nginxsemconv.StatusRange, "3xx")
+	class4xx     = only(nginxsemconv.StatusRange, "4xx")
+	class5xx     = only(nginxsemconv.StatusRange, "5xx")
+	modeUser     = only("cpu.mode", "user")
+	modeSystem   = only("cpu.mode", "system")
+	modeIOWait   = only("cpu.mode", "iowait")
+	memoryUsed   = only("system.memory.state", "used")
+	networkIn    = only(nginxsemconv.NetworkDirection, nginxsemconv.DirectionIn)
+	networkOut   = only(nginxsemconv.NetworkDirection, nginxsemconv.DirectionOut)
+)
+
+func only(key, value string) []pdataslab.KeyValue {
+	constants.Open(1)
+	constants.Put(key, constants.String(value))
+	return constants.Close()
+}

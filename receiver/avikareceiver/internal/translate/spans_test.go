@@ -138,7 +138,7 @@ func TestSpanIDsDependOnTraceAgentAndRole(t *testing.T) {
 	}
 	require.Len(t, seen, len(first))
 	other := NewAgent(&allSettings, "web-02-10-0-2-16")
-	_, traces, _ := NewTranslator(&allSettings, false).Translate([]Entry{encoded(t, &agentv1.LogEntry{Content: jsonLine})}, []Segment{{Resource: other.Resource()}})
+	_, traces, _ := NewTranslator(&allSettings, false).Translate(Batch{[]Entry{encoded(t, &agentv1.LogEntry{Content: jsonLine})}, []Segment{{Resource: other.Resource()}}})
 	require.NotEqual(t, first[0].SpanID(), traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SpanID())
 	require.Equal(t, "web-01-10-0-2-15", NewAgent(&allSettings, "web-01-10-0-2-15").id)
 }

@@ -1,7 +1,7 @@
 // Package translate turns what agents send into OpenTelemetry data.
 //
-// An [Agent] holds what is known of the agent behind a stream. A [Translator] makes logs and spans of log entries, [Samples]
-// makes metrics. None of them is safe for concurrent use. What they return is read-only and may be kept by consumers for as
+// An [Agent] holds what is known of the agent behind a stream. A [Translator] makes logs and spans of log entries, and metrics of
+// samples. Neither is safe for concurrent use. What they return is read-only and may be kept by consumers for as
 // long as they like; text in it points into the messages it came from.
 package translate
 
@@ -43,6 +43,12 @@ type Entry struct {
 type Segment struct {
 	Resource *Resource
 	From     int
+}
+
+// Batch is what one stream has collected. The first segment starts at index 0.
+type Batch struct {
+	Entries  []Entry
+	Segments []Segment
 }
 
 // Counts is what log entries have become and what was left out of them.
@@ -95,22 +101,13 @@ func (t *Translator) Done(released bool) {
 	t.records, t.spans = nil, nil
 }
 
-// Translate makes logs and spans of entries; the first segment starts at index 0.
-func (t *Translator) Translate(entries []Entry, segments []Segment) (plog.Logs, ptrace.Traces, Counts) {
+// Translate makes logs and spans of the entries of streams.
+func (t *Translator) Translate(batches ...Batch) (plog.Logs, ptrace.Traces, Counts) {
 	logs, traces := plog.NewLogs(), ptrace.NewTraces()
 	t.counts = Counts{}
-	if t.settings.Logs {
-		t.records = slices.Grow(t.records[:0], len(entries))
-	}
-	if t.settings.Spans {
-		t.spans = slices.Grow(t.spans[:0], 2*len(entries))
-	}
-	for i, segment := range segments {
-		end := len(entries)
-		if i+1 < len(segments) {
-			end = segments[i+1].From
-		}
-		t.segment(logs, traces, segment.Resource, entries[segment.From:end])
+	t.makeRoom(batches)
+	for i := range batches {
+		t.batch(logs, traces, &batches[i])
 	}
 	if !t.reuse {
 		t.records, t.spans = nil, nil
@@ -118,6 +115,29 @@ func (t *Translator) Translate(entries []Entry, segments []Segment) (plog.Logs, 
 	logs.MarkReadOnly()
 	traces.MarkReadOnly()
 	return logs, traces, t.counts
+}
+
+func (t *Translator) makeRoom(batches []Batch) {
+	entries := 0
+	for i := range batches {
+		entries += len(batches[i].Entries)
+	}
+	if t.settings.Logs {
+		t.records = slices.Grow(t.records[:0], entries)
+	}
+	if t.settings.Spans {
+		t.spans = slices.Grow(t.spans[:0], 2*entries)
+	}
+}
+
+func (t *Translator) batch(logs plog.Logs, traces ptrace.Traces, batch *Batch) {
+	for i, segment := range batch.Segments {
+		end := len(batch.Entries)
+		if i+1 < len(batch.Segments) {
+			end = batch.Segments[i+1].From
+		}
+		t.segment(logs, traces, segment.Resource, batch.Entries[segment.From:end])
+	}
 }
 
 func (t *Translator) segment(logs plog.Logs, traces ptrace.Traces, resource *Resource, entries []Entry) {

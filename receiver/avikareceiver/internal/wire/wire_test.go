@@ -212,8 +212,9 @@ func TestHeartbeatDigest(t *testing.T) {
 	digest := func(m *agentv1.Heartbeat) uint64 {
 		b, err := proto.Marshal(m)
 		require.NoError(t, err)
-		d, ok := HeartbeatDigest(b)
+		d, uptime, ok := HeartbeatDigest(b)
 		require.True(t, ok)
+		require.Equal(t, m.Uptime, uptime)
 		return d
 	}
 	beat := func(change func(*agentv1.Heartbeat)) uint64 {
@@ -234,7 +235,7 @@ func TestHeartbeatDigest(t *testing.T) {
 		require.NotEqual(t, want, beat(change), name)
 	}
 	for _, b := range [][]byte{{0xff}, {0x0a, 5, 'x'}, {0x07}} {
-		_, ok := HeartbeatDigest(b)
+		_, _, ok := HeartbeatDigest(b)
 		require.False(t, ok)
 	}
 }

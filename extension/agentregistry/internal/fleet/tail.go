@@ -25,8 +25,9 @@ const (
 	// pairTime is how long, at least, the second copy of a line is waited for.
 	pairTime = 15 * time.Second
 	maxPairs = 50_000
-	// recentLines is how many lines of a followed log are kept for those who ask later.
+	// recentLines is how many lines of a followed log are kept for those who ask later, and recentBytes how much of them.
 	recentLines = 1000
+	recentBytes = 4 << 20
 	readerSize  = 2 * recentLines
 	// maxLine bounds a line for a reader, in bytes.
 	maxLine = 64 << 10
@@ -90,6 +91,7 @@ type kindTail struct {
 	// following says that the agent sends each new line a second time, and will until the stream ends.
 	following bool
 	recent    []Line
+	held      int // bytes of recent
 	// seen counts the copies of a line in the normal flow less those in answers; older are those of the time before.
 	seen, older map[uint64]int
 	turned      time.Time
@@ -250,9 +252,7 @@ func (t *tail) pass(k *kindTail, entry *agentv1.LogEntry) {
 	}
 	line := Line{At: time.Unix(entry.Timestamp, 0), Type: entry.LogType, Content: clean(entry.Content, maxLine)}
 	if k.following {
-		if k.recent = append(k.recent, line); len(k.recent) >= 2*recentLines {
-			k.recent = append([]Line(nil), k.recent[recentLines:]...)
-		}
+		k.remember(line)
 	}
 	for r := range t.readers {
 		if r.kind != entry.LogType {
@@ -264,4 +264,18 @@ func (t *tail) pass(k *kindTail, entry *agentv1.LogEntry) {
 			r.dropped.Add(1)
 		}
 	}
+}
+
+// remember keeps a line, and from time to time only the newest ones.
+func (k *kindTail) remember(line Line) {
+	k.recent, k.held = append(k.recent, line), k.held+len(line.Content)
+	if len(k.recent) < 2*recentLines && k.held < 2*recentBytes {
+		return
+	}
+	from, size := len(k.recent), 0
+	for from > 0 && len(k.recent)-from < recentLines && size+len(k.recent[from-1].Content) <= recentBytes {
+		from--
+		size += len(k.recent[from].Content)
+	}
+	k.recent, k.held = append([]Line(nil), k.recent[from:]...), size
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -214,6 +215,20 @@ func TestMemoryOfATailIsBounded(t *testing.T) {
 	}
 	k := l.tail.kinds["access"]
 	assert.LessOrEqual(t, len(k.seen)+len(k.older), 2*maxPairs+2)
+
+	long := strings.Repeat("x", maxLine)
+	for i := range 2 * recentLines {
+		entry := &agentv1.LogEntry{LogType: "access", Timestamp: l.now.Unix(), Content: fmt.Sprint(i, long)}
+		l.tail.take(entry, l.now)
+		l.tail.take(entry, l.now)
+	}
+	held := 0
+	for _, line := range k.recent {
+		held += len(line.Content)
+	}
+	assert.Equal(t, held, k.held)
+	assert.Less(t, held, 2*recentBytes)
+	assert.Greater(t, held, recentBytes/2)
 }
 
 func TestFleetTail(t *testing.T) {

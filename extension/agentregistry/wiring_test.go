@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,9 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/fleet"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/metadata"
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
 )
 
 // tokens is an authenticator, as the collector's extensions are.
@@ -100,6 +103,24 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 			require.NoError(t, r.Shutdown(t.Context()))
 		})
 	}
+}
+
+// Each key goes where it belongs.
+func TestFleetSettings(t *testing.T) {
+	config, err := load(t, "all")
+	require.NoError(t, err)
+	r, err := newRegistry(extensiontest.NewNopSettings(metadata.Type), config)
+	require.NoError(t, err)
+	r.build.version = "1.2.3"
+	got, err := r.fleetSettings(nil)
+	require.NoError(t, err)
+	assert.Equal(t, fleet.Settings{
+		GatewayID: "gateway-2", Address: "https://10.0.0.2:5021", Version: "1.2.3", RequireApproval: true, Lease: 20 * time.Second, Renew: 5 * time.Second,
+		Poll: 2 * time.Second, FlushInterval: 30 * time.Second, SweepInterval: sweepInterval, OperationTimeout: 4 * time.Second, CommandExpiry: time.Minute,
+		Policy: store.SweepPolicy{
+			AgentRetention: 24 * time.Hour, HistoryRetention: 48 * time.Hour, HistoryPerAgent: 50, Confirm: 10 * time.Second, ConfirmUpdate: 20 * time.Minute,
+		},
+	}, got)
 }
 
 func TestAdvertisedAddress(t *testing.T) {

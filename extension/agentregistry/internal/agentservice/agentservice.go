@@ -55,13 +55,22 @@ func (s *Service) GetAgent(_ context.Context, request *agentv1.GetAgentRequest) 
 	return s.info(&state), nil
 }
 
-// RemoveAgent forgets an agent. It needs a caller who proved who they are.
+// RemoveAgent forgets an agent. It needs a caller who proved who they are. A revoked agent is not removed here: it may still hold the
+// key that all agents share, and would come back as if nothing had been decided.
 func (s *Service) RemoveAgent(ctx context.Context, request *agentv1.RemoveAgentRequest) (*agentv1.RemoveAgentResponse, error) {
 	who, known := caller(ctx)
 	if s.control == "off" || s.control == "auth" && !known {
 		return nil, status.Error(codes.PermissionDenied, "removing agents needs an authenticated caller, see `control` of the agent_registry extension")
 	}
-	err := s.fleet.Remove(ctx, agentid.Canonical(request.AgentId), who)
+	id := agentid.Canonical(request.AgentId)
+	state, known := s.fleet.Get(id)
+	if !known {
+		return &agentv1.RemoveAgentResponse{Success: false}, nil
+	}
+	if state.Approval == store.Revoked {
+		return nil, status.Errorf(codes.FailedPrecondition, "agent %q is revoked: an operator may remove it, with DELETE /api/v1/agents/{id}", id)
+	}
+	err := s.fleet.Remove(ctx, id, who)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return &agentv1.RemoveAgentResponse{Success: false}, nil

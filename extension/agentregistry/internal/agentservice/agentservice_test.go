@@ -102,6 +102,21 @@ func TestListAndGet(t *testing.T) {
 	assert.Equal(t, codes.NotFound, status.Code(err))
 }
 
+// A revoked agent that knows the shared key must not have itself forgotten.
+func TestARevokedAgentIsNotRemoved(t *testing.T) {
+	c, f := serve(t, "open", open)
+	connect(t, f)
+	require.NoError(t, f.Decide(t.Context(), "web-01-10-0-2-15", store.Decision{Approval: store.Revoked}))
+	_, err := c.RemoveAgent(t.Context(), &agentv1.RemoveAgentRequest{AgentId: "web-01+10.0.2.15"})
+	require.Equal(t, codes.FailedPrecondition, status.Code(err))
+	_, err = f.Open(t.Context(), agentsession.Peer{AgentID: "web-01-10-0-2-15"})
+	require.ErrorIs(t, err, agentsession.ErrRevoked)
+	require.NoError(t, f.Decide(t.Context(), "web-01-10-0-2-15", store.Decision{Approval: store.Approved}))
+	answer, err := c.RemoveAgent(t.Context(), &agentv1.RemoveAgentRequest{AgentId: "web-01+10.0.2.15"})
+	require.NoError(t, err)
+	assert.True(t, answer.Success)
+}
+
 func TestRemoveNeedsToKnowTheCaller(t *testing.T) {
 	withAuth := func(ctx context.Context) context.Context {
 		return client.NewContext(ctx, client.Info{Auth: identity{}})

@@ -143,7 +143,7 @@ func (r *registry) createTelemetry() (err error) {
 func (r *registry) openStore(ctx context.Context, host component.Host) (store.Store, string, error) {
 	if c := &r.config.PostgreSQL; c.DSN != "" {
 		backend, err := postgres.Open(postgres.Settings{
-			DSN: string(c.DSN), MaxConns: c.MaxConns, ConnectTimeout: c.ConnectTimeout, Listen: c.Listen,
+			DSN: string(c.DSN), MaxConns: c.MaxConns, ConnectTimeout: c.ConnectTimeout, QueryTimeout: c.QueryTimeout, Listen: c.Listen,
 		})
 		return backend, "postgresql", err
 	}

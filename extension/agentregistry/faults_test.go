@@ -170,6 +170,13 @@ func TestNetworkCutBetweenAGatewayAndPostgres(t *testing.T) {
 	w.sever()
 	eventually(t, "offline for the others, as nobody vouches for it", sees(two, "stays", false, ""))
 	assert.True(t, sees(one, "stays", true, "one")())
+	impatient := http.Client{Timeout: 10 * one.config.PostgreSQL.QueryTimeout}
+	for path, status := range map[string]int{"/api/v1/agents/stays": http.StatusOK, "/api/v1/agents/stays/history": http.StatusServiceUnavailable} {
+		answer, err := impatient.Get(one.url(path))
+		require.NoError(t, err, "people are not kept waiting for a database that does not answer")
+		assert.Equal(t, status, answer.StatusCode, path)
+		require.NoError(t, answer.Body.Close())
+	}
 	connect(t, two, "moves")
 	connect(t, one, "new")
 	w.mend()

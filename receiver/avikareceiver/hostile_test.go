@@ -17,11 +17,27 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
+
+func TestHugeHeaders(t *testing.T) {
+	g := startRig(t)
+	check := g.bystander()
+	check()
+	connection, err := grpc.NewClient(g.receiver.address.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	defer connection.Close()
+	huge := metadata.AppendToOutgoingContext(t.Context(), "x-avika-hostname", strings.Repeat("h", 1<<20))
+	_, err = agentv1.NewCommanderClient(connection).Connect(huge, grpc.WaitForReady(true)) // the receiver has told its limit
+	require.ErrorContains(t, err, "violates the maximum size")
+	require.NoError(t, g.dialSigned([]string{"x-avika-hostname", strings.Repeat("h", maxHeaders/2)}).Send(numbered(1, 0)))
+	eventually(t, func() bool { return g.logs.LogRecordCount() == 2 })
+	check()
+}
 
 // bystander is a well-behaved agent that must not notice what others do.
 func (g *rig) bystander() (check func()) {

@@ -34,6 +34,7 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.MaxHeaderListSize(maxHeaders),
 	}
 	r.tap = r.newTap()
 	configured, err := r.configuredOptions(ctx, host)
@@ -47,6 +48,9 @@ func (r *avikaReceiver) newServer(ctx context.Context, host component.Host) (*gr
 	}
 	return server, nil
 }
+
+// maxHeaders is far more than agents and the proxies before them send. gRPC's own limit of 16 MiB is memory for whoever comes.
+const maxHeaders = 64 << 10
 
 // connectionTimeout is how long a client may take to say what it wants.
 const connectionTimeout = 20 * time.Second

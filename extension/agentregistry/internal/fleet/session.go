@@ -62,7 +62,7 @@ func (f *Fleet) Open(_ context.Context, peer agentsession.Peer) (agentsession.Se
 		fleet: f, peer: peer, opened: time.Now(), seen: time.Now(), tail: newTail(f.answered(peer.AgentID)),
 		sends: make(chan *agentv1.ServerCommand, 16), done: make(chan struct{}), inflight: map[string]int64{},
 	}
-	e := f.entryOf(peer.AgentID, peer.Hostname)
+	e := f.entryOf(peer.AgentID, clean(peer.Hostname, maxText))
 	e.opens.add(f.now())
 	f.replace(e, s)
 	signal(f.wake.write)

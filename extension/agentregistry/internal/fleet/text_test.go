@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
@@ -47,6 +48,10 @@ func TestHugeAndBrokenTextIsBounded(t *testing.T) {
 	t.Parallel()
 	f := run(t, shared(t), quick("one"))
 	session := connect(t, f, "a")
+	_, err := f.Open(t.Context(), agentsession.Peer{AgentID: "b", Hostname: "\x00\xff" + strings.Repeat("h", 1<<20)})
+	require.NoError(t, err)
+	b, _ := f.Get("b")
+	assert.Equal(t, "\uFFFD\uFFFD"+strings.Repeat("h", maxText-6), b.Facts.Hostname)
 	labels := map[string]string{}
 	for i := range 1024 {
 		labels[fmt.Sprintf("key-%04d", i)] = strings.Repeat("x", 1024)

@@ -140,6 +140,10 @@ func (a *server) agent(r *http.Request) (*agentBody, error) {
 		return nil, newProblem(http.StatusNotFound, "", "there is no agent "+strconv.Quote(agentID(r)))
 	}
 	body := describe(&s)
+	body.Commands, body.Differences = []commandBody{}, []difference{}
+	if a.fleet.DatabaseState().State != fleet.Connected {
+		return body, nil // nobody is kept waiting for what would not come
+	}
 	configs, err := a.store.Configs(r.Context(), []string{s.ID})
 	if config, ok := configs[s.ID]; ok {
 		body.Config = configOf(&config)

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"strings"
@@ -83,7 +84,7 @@ func (t *Translator) readRequest(r *request, entry *wire.LogEntry) {
 // readUpstreams takes the lists of attempts; where the line has none, the agent's times are those of the one attempt.
 func (r *request) readUpstreams(t *Translator, entry *wire.LogEntry) {
 	line := &t.access
-	r.upstreams = first(line.Bytes(logline.UpstreamAddr), entry.Bytes(entry.UpstreamAddr))
+	r.upstreams = t.firstAttempts(first(line.Bytes(logline.UpstreamAddr), entry.Bytes(entry.UpstreamAddr)))
 	r.upstreamStatus = first(line.Bytes(logline.UpstreamStatus), entry.Bytes(entry.UpstreamStatus))
 	r.connect, r.header = line.Bytes(logline.UpstreamConnectTime), line.Bytes(logline.UpstreamHeaderTime)
 	r.response = line.Bytes(logline.UpstreamResponseTime)
@@ -100,6 +101,26 @@ func (r *request) readUpstreams(t *Translator, entry *wire.LogEntry) {
 	if len(r.response) == 0 {
 		r.responseTime = t.seconds(entry.UpstreamResponseTime)
 	}
+}
+
+// maxAttempts is more than NGINX tries for a request. Each attempt becomes values and a span.
+const maxAttempts = 100
+
+// firstAttempts cuts a list that is longer than can be true.
+func (t *Translator) firstAttempts(list []byte) []byte {
+	if len(list) < 2*maxAttempts {
+		return list // the separators alone are longer
+	}
+	rest, more := list, true
+	for n := 0; n < maxAttempts && more; n++ {
+		_, rest, more = logline.NextAttempt(rest)
+	}
+	if !more {
+		return list
+	}
+	t.counts.RefusedValues++
+	kept := list[:len(list)-len(rest)]
+	return bytes.TrimSuffix(bytes.TrimSuffix(kept, []byte(", ")), []byte(" : "))
 }
 
 func first(a, b []byte) []byte {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
@@ -55,7 +56,7 @@ const unknownVersion = "unknown"
 // trims the labels of the message to the configured number and returns how many were left out.
 func (a *Agent) Heartbeat(queued int64, message *agentv1.Heartbeat) (labelsLeftOut int) {
 	message.Labels, labelsLeftOut = trimLabels(message.Labels, a.settings.Labels)
-	if queued < a.queued {
+	if !a.Newest(queued) {
 		return labelsLeftOut
 	}
 	a.queued = queued
@@ -71,8 +72,14 @@ func (a *Agent) Heartbeat(queued int64, message *agentv1.Heartbeat) (labelsLeftO
 	return labelsLeftOut
 }
 
-// Newest reports whether no newer facts are known than those that were queued at the given Unix time.
-func (a *Agent) Newest(queued int64) bool { return queued >= a.queued }
+// Newest reports whether no newer facts are known than those that were queued at the given Unix time. Facts of the future do not
+// count: the agent's clock was wrong, and has been put right.
+func (a *Agent) Newest(queued int64) bool {
+	return queued >= a.queued || a.queued > time.Now().Unix()+maxAhead
+}
+
+// maxAhead is how far an agent's clock may be ahead before it counts as wrong, in seconds.
+const maxAhead = 60
 
 // Unchanged notes that the facts were still the same at the given Unix time.
 func (a *Agent) Unchanged(queued int64) { a.queued = max(a.queued, queued) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -40,6 +41,27 @@ func TestResource(t *testing.T) {
 		delete(want, key)
 	}
 	require.Equal(t, want, described(t, agent), "a known version stays")
+}
+
+// A clock that was an hour ahead must not keep the truth out for an hour.
+func TestAClockThatIsPutRight(t *testing.T) {
+	now := time.Now().Unix()
+	agent := NewAgent(&allSettings, "a")
+	agent.Heartbeat(now+3600, &agentv1.Heartbeat{Hostname: "h", Version: "1.26.0"})
+	require.True(t, agent.Newest(now))
+	agent.Heartbeat(now, &agentv1.Heartbeat{Hostname: "h", Version: "1.27.0"})
+	require.Equal(t, "1.27.0", described(t, agent)["service.version"])
+	agent.Unchanged(now + 3600)
+	require.True(t, agent.Newest(now+1), "heartbeats that say nothing new tell the time too")
+
+	var r rate
+	for _, step := range []struct {
+		queued, total int64
+		ok            bool
+	}{{now + 3600, 100, false}, {now, 200, false}, {now + 1, 300, true}, {now, 250, false}} {
+		_, ok := r.next(step.queued, step.total, now)
+		require.Equal(t, step.ok, ok)
+	}
 }
 
 func TestSameFactsKeepTheResource(t *testing.T) {
@@ -238,7 +260,7 @@ func TestRate(t *testing.T) {
 		{"and goes on", 105, 25, 20, true},
 		{"no time", 0, 30, 0, false},
 	} {
-		got, ok := r.next(step.queued, step.total)
+		got, ok := r.next(step.queued, step.total, 1000)
 		require.Equal(t, step.ok, ok, step.name)
 		require.InDelta(t, step.want, got, 1e-9, step.name)
 	}

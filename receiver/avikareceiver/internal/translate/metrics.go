@@ -39,7 +39,7 @@ func (a *Agent) Sample(message *agentv1.NginxMetrics, queued, received int64) Sa
 	} else {
 		s.refused = true
 	}
-	s.rate, s.rated = a.rate.next(queued, message.GetTotalRequests())
+	s.rate, s.rated = a.rate.next(queued, message.GetTotalRequests(), received/1e9)
 	return s
 }
 
@@ -133,9 +133,9 @@ type rate struct {
 }
 
 // next returns the rate since the sample before, unless there is none, NGINX was restarted, or the samples are out of
-// order. Samples of the same second count for the next.
-func (r *rate) next(queued, total int64) (float64, bool) {
-	elapsed, grown, known := queued-r.queued, total-r.total, r.queued > 0
+// order. Samples of the same second count for the next. now tells a sample of the future, after which the agent's clock was put right.
+func (r *rate) next(queued, total, now int64) (float64, bool) {
+	elapsed, grown, known := queued-r.queued, total-r.total, r.queued > 0 && r.queued <= now+maxAhead
 	if queued <= 0 || known && elapsed <= 0 {
 		return 0, false
 	}

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"crypto/sha256"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,28 @@ func spansOf(t *testing.T, line string) []ptrace.Span {
 		}
 	}
 	return spans
+}
+
+// A list of attempts becomes a span and four values for each: a hostile agent's line of 4 MiB could hold a million of them.
+func TestAttemptsAreBounded(t *testing.T) {
+	for _, separator := range []string{", ", " : "} {
+		list := strings.Repeat("10.0.0.1:80"+separator, 300_000) + "10.0.0.2:80"
+		for _, entry := range []*agentv1.LogEntry{
+			{Status: 200, RequestMethod: "GET", RequestId: "x", UpstreamAddr: list},
+			{Content: `{"req_id":"x","method":"GET","status":200,"upstream":"` + list + `"}`},
+		} {
+			logs, traces, counts := translateWith(&allSettings, encoded(t, entry))
+			require.Equal(t, 1+maxAttempts, traces.SpanCount())
+			require.Equal(t, 1, counts.RefusedValues)
+			attempts, _ := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().Get("nginx.upstream.address")
+			require.Equal(t, maxAttempts, attempts.Slice().Len())
+			require.Equal(t, "10.0.0.1:80", attempts.Slice().At(maxAttempts-1).Str())
+		}
+	}
+	most := strings.Repeat("10.0.0.1:80, ", maxAttempts-1) + "10.0.0.2:80"
+	_, traces, counts := translateWith(&allSettings, encoded(t, &agentv1.LogEntry{Status: 200, RequestMethod: "GET", RequestId: "x", UpstreamAddr: most}))
+	require.Equal(t, 1+maxAttempts, traces.SpanCount())
+	require.Zero(t, counts.RefusedValues)
 }
 
 func TestSpansOfARequest(t *testing.T) {

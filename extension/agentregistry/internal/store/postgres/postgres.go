@@ -29,14 +29,17 @@ type Settings struct {
 	DSN            string
 	MaxConns       int32
 	ConnectTimeout time.Duration
+	// QueryTimeout bounds each call, tries again included; 0 does not.
+	QueryTimeout time.Duration
 	// Listen uses notifications; without them Listen does nothing, for a PgBouncer in transaction mode.
 	Listen bool
 }
 
 // Store is the PostgreSQL backend.
 type Store struct {
-	pool   *pgxpool.Pool
-	listen bool
+	pool    *pgxpool.Pool
+	listen  bool
+	timeout time.Duration
 
 	ready     atomic.Bool
 	preparing sync.Mutex
@@ -63,7 +66,7 @@ func Open(settings Settings) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the pool for postgresql.dsn: %w", err)
 	}
-	return &Store{pool: pool, listen: settings.Listen}, nil
+	return &Store{pool: pool, listen: settings.Listen, timeout: settings.QueryTimeout}, nil
 }
 
 // Close implements store.Store.
@@ -100,6 +103,11 @@ const attempts = 3
 
 // run runs a batch as one transaction and hands the results to read.
 func (s *Store) run(ctx context.Context, batch *pgx.Batch, read func(pgx.BatchResults) error) error {
+	if s.timeout > 0 {
+		bounded, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		ctx = bounded
+	}
 	var err error
 	for range attempts {
 		err = s.runOnce(ctx, batch, read)

@@ -84,6 +84,7 @@ func (s *session) takeHeartbeat(queued time.Time, h *agentv1.Heartbeat) (changed
 
 // Unchanged implements agentsession.Session.
 func (s *session) Unchanged(queued time.Time, uptime float64) bool {
+	queued = storable(queued)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -93,7 +94,7 @@ func (s *session) Unchanged(queued time.Time, uptime float64) bool {
 		return false
 	}
 	s.fleet.messages.Add(1)
-	s.seen = time.Now()
+	s.seen, s.spoke = time.Now(), queued
 	if queued.After(s.heartbeats) {
 		s.heartbeats = queued
 	}

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/avika-ai/avika-collector/extension/otlpencoding/internal/metadata"
 	"github.com/avika-ai/avika-collector/extension/otlpencoding/internal/metadatatest"
@@ -86,6 +88,25 @@ func TestRubbishIsKept(t *testing.T) {
 	metadatatest.AssertEqualExtensionOtlpEncodingDeadLettered(t, tel, []metricdata.DataPoint[int64]{
 		ofSignal("logs"), ofSignal("metrics"), ofSignal("traces"),
 	}, metricdatatest.IgnoreTimestamp())
+}
+
+// A topic full of rubbish does not fill the log, and is counted.
+func TestTheLogIsNotFilled(t *testing.T) {
+	core, lines := observer.New(zap.ErrorLevel)
+	tel := componenttest.NewTelemetry()
+	set := extensiontest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	set.Logger = zap.New(core)
+	ext, err := NewFactory().Create(context.Background(), set, &Config{DeadLetter: DeadLetterConfig{Directory: t.TempDir()}})
+	require.NoError(t, err)
+	for range 50 {
+		_, err := ext.(*encoding).UnmarshalLogs(rubbish)
+		require.NoError(t, err)
+	}
+	require.Equal(t, linesPerMinute, lines.Len())
+	all := ofSignal("logs")
+	all.Value = 50
+	metadatatest.AssertEqualExtensionOtlpEncodingDeadLettered(t, tel, []metricdata.DataPoint[int64]{all}, metricdatatest.IgnoreTimestamp())
 }
 
 func TestRubbishThatCannotBeKept(t *testing.T) {

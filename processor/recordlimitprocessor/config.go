@@ -12,6 +12,8 @@ type Config struct {
 	MaxBytes int `mapstructure:"max_bytes"`
 	// DeadLetter keeps what is larger.
 	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
+	// RetryRefused makes senders try again what the exporter refuses for good: that is the fault of the brokers' settings, not of the data.
+	RetryRefused bool `mapstructure:"retry_refused"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}

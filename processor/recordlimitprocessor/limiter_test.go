@@ -42,7 +42,9 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, &Config{MaxBytes: 1_000_000}, got)
 	got, err = load("full")
 	require.NoError(t, err)
-	require.Equal(t, &Config{MaxBytes: 1000, DeadLetter: DeadLetterConfig{Directory: "/var/lib/otelcol-avika/dead-letter"}}, got)
+	require.Equal(t, &Config{
+		MaxBytes: 1000, DeadLetter: DeadLetterConfig{Directory: "/var/lib/otelcol-avika/dead-letter"}, RetryRefused: true,
+	}, got)
 	_, err = load("invalid")
 	require.ErrorContains(t, err, `"max_bytes" must be positive, is 0`)
 }

@@ -28,6 +28,12 @@ func (l *limiter) logs(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
 	return ld, f.outcome()
 }
 
+func copyOfLogs(ld plog.Logs) plog.Logs {
+	c := plog.NewLogs()
+	ld.CopyTo(c)
+	return c
+}
+
 // logsAround is what goes with each record of a scope.
 func logsAround(rl plog.ResourceLogs, sl plog.ScopeLogs) plog.Logs {
 	ld := plog.NewLogs()

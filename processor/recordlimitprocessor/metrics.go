@@ -77,3 +77,9 @@ func metricsAround(rm pmetric.ResourceMetrics, sm pmetric.ScopeMetrics) pmetric.
 	scope.SetSchemaUrl(sm.SchemaUrl())
 	return md
 }
+
+func copyOfMetrics(md pmetric.Metrics) pmetric.Metrics {
+	c := pmetric.NewMetrics()
+	md.CopyTo(c)
+	return c
+}

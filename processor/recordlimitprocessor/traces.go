@@ -39,3 +39,9 @@ func tracesAround(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) ptrace.Traces {
 	scope.SetSchemaUrl(ss.SchemaUrl())
 	return td
 }
+
+func copyOfTraces(td ptrace.Traces) ptrace.Traces {
+	c := ptrace.NewTraces()
+	td.CopyTo(c)
+	return c
+}

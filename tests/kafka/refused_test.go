@@ -11,7 +11,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/avika-ai/avika-collector/tests/harness"
@@ -73,6 +77,33 @@ func TestRecordsTooLarge(t *testing.T) {
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.EqualValues(c, 1_100_000, w.ch.Uint(c, "SELECT max(length(Body)) FROM nginx_analytics.otel_logs WHERE LogAttributes['n'] = '15'"))
 	}, harness.WaitFor, harness.Tick)
+}
+
+// TestNoRightToWrite: brokers that refuse for good lose nothing; agents are held back until somebody gives the right.
+func TestNoRightToWrite(t *testing.T) {
+	t.Parallel()
+	may := func(resource kmsg.ACLResourceType, operation kmsg.ACLOperation) kfake.ACL {
+		return kfake.ACL{Resource: resource, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: operation, Allow: true}
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "admin", "1"),
+		kfake.User("PLAIN", "ingest", "2", may(kmsg.ACLResourceTypeTopic, kmsg.ACLOperationDescribe), may(kmsg.ACLResourceTypeCluster, kmsg.ACLOperationIdempotentWrite)))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	q := harness.NewQueue(t, cluster.ListenAddrs()[0], kgo.SASL(plain.Auth{User: "admin", Pass: "1"}.AsMechanism()))
+	q.Security = []string{"KAFKA_SASL={mechanism: PLAIN, username: admin, password: '1'}"}
+	w := newWayOn(t, q)
+	w.writer()
+	ingest := w.ingest("KAFKA_SASL={mechanism: PLAIN, username: ingest, password: '2'}")
+	stop := w.fleet(ingest, 5, 200)
+	require.Eventually(t, func() bool {
+		return ingest.Metrics(t).Sum("otelcol_processor_record_limit_rejected_total", map[string]string{"signal": "logs"}) > 2
+	}, harness.WaitFor, harness.Tick)
+	rights := kadm.NewACLs().Allow("User:ingest").AllowHosts("*").Topics("*").Operations(kadm.OpWrite)
+	_, err = q.Admin.CreateACLs(context.Background(), rights)
+	require.NoError(t, err)
+	w.grows()
+	w.exactlyOnce(stop())
+	assert.Zero(t, ingest.Metrics(t).Sum("otelcol_receiver_avika_records_dropped_total", nil))
 }
 
 func post(t *testing.T, g *harness.Gateway, body []byte) {

@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	registrations                    []metric.Registration
 	ProcessorRecordLimitDeadLettered metric.Int64Counter
 	ProcessorRecordLimitRefused      metric.Int64Counter
+	ProcessorRecordLimitRejected     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -69,6 +70,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_record_limit_refused",
 		metric.WithDescription("Log records, spans and metrics that are too large and could not be written to the dead-letter folder; the sender gets the error. [Beta]"),
 		metric.WithUnit("{items}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorRecordLimitRejected, err = builder.meter.Int64Counter(
+		"otelcol_processor_record_limit_rejected",
+		metric.WithDescription("Calls that the exporter behind refused for good, with retry_refused; their senders try again, but for those under way when it began. [Beta]"),
+		metric.WithUnit("{calls}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

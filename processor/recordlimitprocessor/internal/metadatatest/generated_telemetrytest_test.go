@@ -21,10 +21,14 @@ func TestSetupTelemetry(t *testing.T) {
 	defer tb.Shutdown()
 	tb.ProcessorRecordLimitDeadLettered.Add(context.Background(), 1)
 	tb.ProcessorRecordLimitRefused.Add(context.Background(), 1)
+	tb.ProcessorRecordLimitRejected.Add(context.Background(), 1)
 	AssertEqualProcessorRecordLimitDeadLettered(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorRecordLimitRefused(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorRecordLimitRejected(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
@@ -53,6 +54,19 @@ func (m Metrics) Sum(name string, labels map[string]string) (sum float64) {
 			float64(metric.GetHistogram().GetSampleCount())
 	}
 	return sum
+}
+
+// Values are the different values of a label of a metric.
+func (m Metrics) Values(name, label string) []string {
+	values := map[string]bool{}
+	for _, metric := range m[name].GetMetric() {
+		for _, pair := range metric.GetLabel() {
+			if pair.GetName() == label {
+				values[pair.GetValue()] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(values))
 }
 
 func includes(metric *dto.Metric, labels map[string]string) bool {

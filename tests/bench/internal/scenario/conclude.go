@@ -155,7 +155,7 @@ func (r *run) errors() map[string]uint64 {
 		for name := range metrics {
 			for _, word := range troubles {
 				if strings.Contains(name, word) {
-					add(name, uint64(metrics.Sum(name, nil)))
+					addTrouble(add, metrics, name)
 					break
 				}
 			}
@@ -167,6 +167,17 @@ func (r *run) errors() map[string]uint64 {
 	add("requests sent again", uint64(len(r.sent.Resent)))
 	add("requests never acknowledged", uint64(len(r.sent.Open)))
 	return found
+}
+
+// addTrouble adds a counter, with a number for each code of ClickHouse where it has codes: 252 is too many parts.
+func addTrouble(add func(string, uint64), metrics harness.Metrics, name string) {
+	codes := metrics.Values(name, "code")
+	if len(codes) == 0 {
+		add(name, uint64(metrics.Sum(name, nil)))
+	}
+	for _, code := range codes {
+		add(fmt.Sprintf("%s{code=%q}", name, code), uint64(metrics.Sum(name, map[string]string{"code": code})))
+	}
 }
 
 func tail(path string) string { return localstack.Tail(path, 15) }

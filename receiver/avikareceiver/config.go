@@ -194,6 +194,14 @@ func (c *Config) Validate() error {
 	return errs
 }
 
+// age returns the settings that say how old a connection may become.
+func (c *Config) age() configgrpc.KeepaliveServerParameters {
+	if c.Keepalive.HasValue() && c.Keepalive.Get().ServerParameters.HasValue() {
+		return *c.Keepalive.Get().ServerParameters.Get()
+	}
+	return configgrpc.KeepaliveServerParameters{}
+}
+
 // Validate checks the keys. The file is read at start.
 func (c *PSKConfig) Validate() error {
 	_, err := parseKeys(string(c.Keys))

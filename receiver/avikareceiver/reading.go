@@ -17,17 +17,19 @@ import (
 
 // A stream's messages come from the tap on its connection, or, if it has none, through gRPC.
 
-// startReading makes messages come in. The returned function ends that.
-func (s *stream) startReading() (stop func()) {
+// startReading makes messages come in.
+func (s *stream) startReading() {
 	ctx := s.connection.Context()
-	tapped, ok := ctx.Value(tapKey{}).(*streamtap.Conn)
-	if !ok {
-		s.receiver.work.Go(s.read)
-		return func() {}
+	call, ok := ctx.Value(callKey{}).(call)
+	if ok {
+		s.aged = call.conn.Aged()
 	}
-	s.gone = ctx.Done()
-	tapped.Attach(s, s.receiver.work.Go)
-	return tapped.Detach
+	if !call.tapped {
+		s.receiver.work.Go(s.read)
+		return
+	}
+	s.tapped, s.gone = call.conn, ctx.Done()
+	s.tapped.Attach(s, s.receiver.work.Go)
 }
 
 // read takes in messages through gRPC until the stream ends.
@@ -85,6 +87,9 @@ func (r *avikaReceiver) tapError(err error) error {
 	case errors.Is(err, streamtap.ErrTooLarge):
 		r.tooLarge()
 		return status.Errorf(codes.ResourceExhausted, "a message is larger than %d MiB, see max_recv_msg_size_mib", r.maxMessage()>>20)
+	case errors.Is(err, streamtap.ErrCut):
+		r.telemetry.refusedMessage(refusedCut, "")
+		return nil
 	case errors.Is(err, streamtap.ErrCompressed), errors.Is(err, streamtap.ErrTruncated):
 		return r.refuse(refusedProtocol, codes.Internal, err.Error())
 	default:
@@ -105,17 +110,23 @@ func (r *avikaReceiver) maxMessage() int {
 	return 4 << 20
 }
 
-type tapKey struct{}
+type callKey struct{}
 
-// findTap puts the tap of a call into its context. gRPC calls it on the goroutine that reads the connection, as soon as it has read
+// call is what a stream knows of its connection, and whether its messages are taken off that.
+type call struct {
+	conn   *streamtap.Conn
+	tapped bool
+}
+
+// findTap puts the connection of a call into its context. gRPC calls it on the goroutine that reads the connection, as soon as it has read
 // the call's headers.
 func (r *avikaReceiver) findTap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return ctx, nil
 	}
-	if c := r.tap.Claim(p.Addr); c != nil {
-		ctx = context.WithValue(ctx, tapKey{}, c)
+	if c, tapped := r.tap.Claim(p.Addr); c != nil {
+		ctx = context.WithValue(ctx, callKey{}, call{c, tapped})
 	}
 	return ctx, nil
 }

@@ -47,6 +47,7 @@ type avikaReceiver struct {
 	tap        *streamtap.Tap
 
 	server   *grpc.Server
+	listener net.Listener
 	address  net.Addr
 	draining chan struct{}
 
@@ -105,7 +106,7 @@ func (r *avikaReceiver) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("listen for agents: %w", err)
 	}
-	r.address = listener.Addr()
+	r.listener, r.address = listener, listener.Addr()
 	r.serving.Go(func() { r.serve(listener, host) })
 	r.serving.Go(r.closeIdleStreams)
 	r.logger.Info("Listening for agents", zap.Stringer("address", r.address), zap.Bool("psk", r.psk != nil))
@@ -113,7 +114,13 @@ func (r *avikaReceiver) start(ctx context.Context, host component.Host) error {
 }
 
 func (r *avikaReceiver) serve(listener net.Listener, host component.Host) {
-	if err := r.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+	err := r.server.Serve(listener)
+	select {
+	case <-r.draining: // the listener is closed first
+		return
+	default:
+	}
+	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(fmt.Errorf("serve agents: %w", err)))
 	}
 }
@@ -133,17 +140,20 @@ func findRegistry(id *component.ID, host component.Host) (agentsession.Registry,
 	return registry, nil
 }
 
-// shutdown tells agents to go elsewhere, takes in what they have sent, and hands it on, all within the configured time.
+// shutdown takes no new connections, drains the streams, tells agents to go elsewhere, and hands on what they have sent, all within the
+// configured time.
 func (r *avikaReceiver) shutdown(ctx context.Context) error {
 	defer r.telemetry.builder.Shutdown()
 	defer r.endLife()
 	close(r.draining)
-	if r.server == nil {
+	if r.listener == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.config.ShutdownTimeout)
 	defer cancel()
 	r.waiting.giveUp()
+	_ = r.listener.Close() // it was open
+	r.waitForStreams(ctx)
 	r.serving.Go(r.server.GracefulStop)
 	if waitFor(ctx, r.serving.Wait, r.work.Wait) {
 		return nil
@@ -156,6 +166,15 @@ func (r *avikaReceiver) shutdown(ctx context.Context) error {
 		return errors.New("the pipeline did not let go of a batch in time")
 	}
 	return nil
+}
+
+// waitForStreams waits for the streams that are there. gRPC tells its clients to close their connections when it stops gracefully, which they do
+// at once when their streams have ended: then everything has to be here.
+func (r *avikaReceiver) waitForStreams(ctx context.Context) {
+	select {
+	case <-r.streams.none():
+	case <-ctx.Done():
+	}
 }
 
 // lateTime is how long consumers get to notice that their context has ended.

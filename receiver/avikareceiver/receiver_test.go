@@ -39,6 +39,8 @@ type rig struct {
 	traces    consumertest.TracesSink
 	// consume, when set, is asked before the logs reach their sink.
 	consume func(ctx context.Context, logs plog.Logs) error
+	// discard leaves logs out of their sink, after they were consumed.
+	discard bool
 	// takeMetrics stands in for the sink of metrics, when set.
 	takeMetrics consumer.Metrics
 	parts       []component.Component
@@ -70,7 +72,7 @@ func (g *rig) start() *rig {
 	factory, ctx := NewFactory(), context.Background()
 	next, err := consumer.NewLogs(func(ctx context.Context, logs plog.Logs) error {
 		if g.consume != nil {
-			if err := g.consume(ctx, logs); err != nil {
+			if err := g.consume(ctx, logs); err != nil || g.discard {
 				return err
 			}
 		}

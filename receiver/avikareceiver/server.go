@@ -69,10 +69,12 @@ func (r *avikaReceiver) newTap() *streamtap.Tap {
 	if len(r.config.Middlewares) > 0 {
 		method = ""
 	}
+	age := r.config.age()
 	return streamtap.New(streamtap.Settings{
 		Method:       method,
 		StreamWindow: r.config.Limits.StreamWindow, ConnectionWindow: r.connectionWindow(),
 		MaxMessage: r.maxMessage(), ReadBuffer: r.config.ReadBufferSize,
+		MaxAge: age.MaxConnectionAge, Grace: age.MaxConnectionAgeGrace,
 	})
 }
 
@@ -127,8 +129,7 @@ func keepaliveOptions(config configoptional.Optional[configgrpc.KeepaliveServerC
 	if parameters := config.Get().ServerParameters; parameters.HasValue() {
 		p := parameters.Get()
 		options = append(options, grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionIdle: p.MaxConnectionIdle, MaxConnectionAge: p.MaxConnectionAge, MaxConnectionAgeGrace: p.MaxConnectionAgeGrace,
-			Time: p.Time, Timeout: p.Timeout,
+			MaxConnectionIdle: p.MaxConnectionIdle, Time: p.Time, Timeout: p.Timeout, // the tap sees to MaxConnectionAge
 		}))
 	}
 	if policy := config.Get().EnforcementPolicy; policy.HasValue() {

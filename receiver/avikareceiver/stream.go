@@ -3,7 +3,6 @@ package avikareceiver
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/agentsession"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/streamtap"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
@@ -51,47 +51,14 @@ type stream struct {
 	// to notice.
 	done chan error
 	gone <-chan struct{}
-}
 
-// streamSet knows the streams that are open.
-type streamSet struct {
-	mu   sync.Mutex
-	open map[*stream]struct{}
-}
-
-// add reports whether there is room for another stream.
-func (set *streamSet) add(s *stream, limit int) bool {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	if len(set.open) >= limit {
-		return false
-	}
-	set.open[s] = struct{}{}
-	return true
-}
-
-func (set *streamSet) remove(s *stream) {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	delete(set.open, s)
-}
-
-func (set *streamSet) len() int {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	return len(set.open)
-}
-
-// closeSilent ends the streams that have sent nothing since the given time, unless it was not their fault.
-func (set *streamSet) closeSilent(since int64) {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	for s := range set.open {
-		if s.received.Load() < since && !s.paused.Load() {
-			close(s.idle)
-			delete(set.open, s)
-		}
-	}
+	// tapped is the connection that messages are taken off, if they are; aged is closed when the connection is to be given up.
+	tapped *streamtap.Conn
+	aged   <-chan struct{}
+	// lingering is closed when nothing more comes from the agent after the end of its stream; reserved is what this takes of the
+	// receiver's budget.
+	lingering <-chan struct{}
+	reserved  int64
 }
 
 func (r *avikaReceiver) closeIdleStreams() {
@@ -129,13 +96,13 @@ func (r *avikaReceiver) connect(connection agentv1.Commander_ConnectServer) erro
 		r.telemetry.limit("streams", "Refused a stream, because as many are open as limits::streams allows")
 		return r.refuse(refusedStreams, codes.ResourceExhausted, "the gateway has as many streams as it may; try another one")
 	}
-	defer r.streams.remove(s)
+	s.startReading()
+	defer s.stopReading()
 	return s.serve()
 }
 
 // serve waits for whatever ends the stream. Messages are taken in beside it, because only returning from here ends a stream.
 func (s *stream) serve() error {
-	defer s.startReading()()
 	opened, draining := s.opened, s.receiver.draining
 	var commands <-chan *agentv1.ServerCommand
 	var ended <-chan struct{}
@@ -158,41 +125,15 @@ func (s *stream) serve() error {
 			case err := <-s.done:
 				return err
 			default:
-				return s.receiver.endedBy(session.Err())
+				return s.unwanted(s.receiver.endedBy(session.Err()))
 			}
 		case <-s.idle:
 			s.receiver.telemetry.limit("idle_timeout", "Closed a stream that was silent for longer than limits::idle_timeout")
 			return s.receiver.refuse(refusedIdle, codes.DeadlineExceeded, "no message for "+s.receiver.config.Limits.IdleTimeout.String())
 		case <-draining:
-			return s.drain()
-		}
-	}
-}
-
-// While draining, an agent that is silent for quietTime counts as having sent what was under way. One that goes on sending is
-// heard for busyTime at most; one that is not read, because the pipeline is behind, for half of the time there is.
-const (
-	quietTime = 50 * time.Millisecond
-	busyTime  = time.Second
-)
-
-// drain keeps reading what is under way and then ends the stream.
-func (s *stream) drain() error {
-	start, limit := time.Now(), s.receiver.config.ShutdownTimeout/2
-	ticker := time.NewTicker(quietTime)
-	defer ticker.Stop()
-	for {
-		select {
-		case err := <-s.done:
-			return err
-		case <-s.gone:
-			return status.FromContextError(s.connection.Context().Err()).Err()
-		case now := <-ticker.C:
-			elapsed, silent := now.Sub(start), now.UnixNano()-s.received.Load()
-			if elapsed < limit && (s.paused.Load() || elapsed < busyTime && silent < int64(quietTime)) {
-				continue
-			}
-			return status.Error(codes.Unavailable, "the gateway is shutting down; connect to another one")
+			return s.drain(errShuttingDown)
+		case <-s.aged:
+			return s.drain(errTooOld)
 		}
 	}
 }
@@ -211,6 +152,16 @@ func (s *stream) startSending(session agentsession.Session, first *agentv1.Serve
 			}
 		}
 	})
+}
+
+// unwanted ends the stream of an agent that the registry does not want. What it has sent is lost only when it may not come back.
+func (s *stream) unwanted(why error) error {
+	switch status.Code(why) {
+	case codes.Unavailable, codes.Aborted:
+		return s.drain(why)
+	default:
+		return why
+	}
 }
 
 // endedBy tells an agent why the registry does not want it.

@@ -25,6 +25,7 @@ const (
 	refusedSize           = "message_too_large"
 	refusedProtocol       = "protocol_error"
 	refusedMalformed      = "malformed"
+	refusedCut            = "cut_off"
 	refusedAgentID        = "invalid_agent_id"
 	refusedIdentity       = "wrong_agent_id"
 	refusedAuth           = "authentication"

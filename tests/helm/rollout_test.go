@@ -31,10 +31,10 @@ func gatewayOf(t *testing.T, m *manifests, id, clickhouse, postgres string) *har
 }
 
 // TestRollout: both replicas are replaced under load, in the order in which Kubernetes does it. What clients had acknowledged is
-// stored, no line is stored twice, and agents, whose protocol has no acknowledgement, lose what is under way when their streams
-// end: some 5 to 600 of these 40,000 lines were counted, and a quarter of a second's is allowed.
+// stored, and so is what agents count as sent, though their protocol has no acknowledgement; no line is stored twice. gRPC's client can lose one
+// with each stream that ends (docs/adr/017), and hardly ever does.
 func TestRollout(t *testing.T) {
-	const agents, rate, total, replaced = 40, 100, 40_000, 2
+	const agents, total = 40, 40_000
 	m := render(t, set("gateway.replicaCount=2", "clickhouse.password=secret")...)
 	ch := startClickHouse(t, m)
 	pg := harness.StartPostgres(t).DSN()
@@ -44,7 +44,7 @@ func TestRollout(t *testing.T) {
 	client := startClient(t, forOTLP.addr())
 	summary := make(chan map[string]any, 1)
 	go func() {
-		summary <- harness.RunFleet(t, forAgents.addr(), "--agents=40", "--rate=100", "--total=40000", "--reconnect-wait=1s")
+		summary <- harness.RunFleet(t, forAgents.addr(), "--transport=grpc", "--agents=40", "--rate=100", "--total=40000", "--reconnect-wait=1s")
 	}()
 	require.Eventually(t, func() bool {
 		return ch.Uint(t, "SELECT count() FROM system.tables WHERE name = 'access_logs'") > 0 && ch.Uint(t, rows) > 5000
@@ -63,7 +63,7 @@ func TestRollout(t *testing.T) {
 	acknowledged := client.stop()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.EqualValues(c, acknowledged, ch.Uint(c, "SELECT uniqExact(Body) FROM nginx_analytics.otel_logs"), "acknowledged records")
-		assert.GreaterOrEqual(c, ch.Uint(c, rows), uint64(total-agents*replaced*rate/4), "lines of agents")
+		assert.GreaterOrEqual(c, ch.Uint(c, rows), uint64(total-agents), "lines of agents")
 	}, harness.WaitFor, harness.Tick)
 	assert.Equal(t, ch.Uint(t, rows), ch.Uint(t, "SELECT count() FROM nginx_analytics.access_logs"), "a line is there twice")
 	t.Logf("lines lost: %d of %d; records acknowledged and stored: %d", total-ch.Uint(t, rows), total, acknowledged)

@@ -237,10 +237,9 @@ func TestNotAGateway(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	s := open(t, Dialer{Target: lis.Addr().String(), Transport: Wire}, ignore)
-	<-s.Done()
-	if status.Code(s.Err()) != codes.Unavailable {
-		t.Errorf("error %v", s.Err())
+	d := Dialer{Target: lis.Addr().String(), Transport: Wire}
+	if _, err := d.Open(t.Context(), who, ignore); status.Code(err) != codes.Unavailable {
+		t.Errorf("error %v", err)
 	}
 }
 

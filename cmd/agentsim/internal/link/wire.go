@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -30,8 +31,11 @@ type wireStream struct {
 	conn   net.Conn
 	write  sync.Mutex // one frame, or several whole ones, at a time
 	reader *wireReader
+	served chan struct{} // closed when the gateway has sent its settings
 	done   chan struct{}
 	err    error // valid when done is closed
+	// finished is the sender's: nothing more is to be sent.
+	finished bool
 
 	windows    sync.Mutex
 	connection int64
@@ -50,7 +54,7 @@ func (d *Dialer) openWire(ctx context.Context, who Identity, onCommand func(*age
 		return nil, fmt.Errorf("dial %s: %w", d.Target, err)
 	}
 	s := &wireStream{
-		conn: conn, done: make(chan struct{}), opened: make(chan struct{}, 1),
+		conn: conn, served: make(chan struct{}), done: make(chan struct{}), opened: make(chan struct{}, 1),
 		connection: defaultWindow, stream: defaultWindow, initial: defaultWindow,
 	}
 	s.reader = newWireReader(s, onCommand)
@@ -58,7 +62,28 @@ func (d *Dialer) openWire(ctx context.Context, who Identity, onCommand func(*age
 		return nil, errors.Join(fmt.Errorf("open stream to %s: %w", d.Target, err), conn.Close())
 	}
 	go s.run()
+	if err := s.awaitGateway(ctx, d.timeout()); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open stream to %s: %w", d.Target, err)
+	}
 	return s, nil
+}
+
+// awaitGateway waits for the gateway's settings, as grpc-go does before it sends anything: somebody may have taken the connection who does not
+// serve it.
+func (s *wireStream) awaitGateway(ctx context.Context, timeout time.Duration) error {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-s.served:
+		return nil
+	case <-s.done:
+		return cause(s.err)
+	case <-timer.C:
+		return context.DeadlineExceeded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (d *Dialer) connect(ctx context.Context) (net.Conn, error) {
@@ -203,6 +228,7 @@ func (s *wireStream) grow(connection, stream int64) {
 }
 
 func (s *wireStream) CloseSend() error {
+	s.finished = true
 	var head [frameHeader]byte
 	putFrameHeader(head[:], 0, flagEndStream)
 	return s.writeAll(head[:])
@@ -213,6 +239,29 @@ func (s *wireStream) Err() error             { return s.err }
 func (s *wireStream) Stalled() time.Duration { return time.Duration(s.stalled.Load()) }
 
 func (s *wireStream) Close() {
+	select {
+	case <-s.done:
+		s.leave()
+	default:
+	}
 	s.conn.Close()
 	<-s.done
 }
+
+// leaveTime is how long the gateway may take to read the rest.
+const leaveTime = time.Second
+
+// leave answers the end of a stream that was not finished with a reset, as grpc-go does, and lets what was written before arrive: a socket that is
+// closed while there is something to read takes back what it has not sent yet.
+func (s *wireStream) leave() {
+	if s.finished || s.writeAll(reset) != nil {
+		return
+	}
+	if c, ok := s.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
+		_ = s.conn.SetReadDeadline(time.Now().Add(leaveTime))
+		_, _ = io.Copy(io.Discard, s.conn) // until the gateway closes, which it does for whatever reason
+	}
+}
+
+// reset is RST_STREAM with NO_ERROR.
+var reset = []byte{0, 0, 4, byte(http2.FrameRSTStream), 0, 0, 0, 0, streamID, 0, 0, 0, byte(http2.ErrCodeNo)}

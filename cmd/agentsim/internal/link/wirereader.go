@@ -27,6 +27,7 @@ type wireReader struct {
 	framer    *http2.Framer
 	onCommand func(*agentv1.ServerCommand)
 	partial   []byte // of a gRPC message
+	served    bool
 }
 
 func newWireReader(s *wireStream, onCommand func(*agentv1.ServerCommand)) *wireReader {
@@ -93,6 +94,10 @@ func (r *wireReader) settings(f *http2.SettingsFrame) error {
 	if v, ok := f.Value(http2.SettingInitialWindowSize); ok {
 		r.s.grow(0, int64(v)-r.s.initial)
 		r.s.initial = int64(v)
+	}
+	if !r.served {
+		r.served = true
+		close(r.s.served)
 	}
 	return r.framer.WriteSettingsAck()
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -19,13 +20,16 @@ type Settings struct {
 	MaxMessage int
 	// ReadBuffer is the size of the buffer for reading from the socket, in bytes. Connections on which little arrives have a small one.
 	ReadBuffer int
+	// MaxAge is the age at which a connection is to be given up, give or take a tenth of it, and Grace how long that may take
+	// before it is closed. Zero: never.
+	MaxAge, Grace time.Duration
 }
 
 // Tap makes connections with the same settings.
 type Tap struct {
 	settings     Settings
 	small, large sync.Pool
-	offers       offers
+	calls        calls
 }
 
 // New returns a tap.
@@ -62,16 +66,22 @@ type Conn struct {
 	inserted []byte
 	err      error
 
-	// opened says that there was a call on the connection. stream is the one that is tapped, if any; offered says that gRPC is being given its
-	// headers.
+	// opened says that there was a call on the connection. stream is the one that is tapped, if any; offered says that gRPC is being
+	// given its headers.
 	opened  bool
 	stream  uint32
 	offered atomic.Bool
+	// closed is guarded by the tap's calls.
+	closed bool
 
 	inbox    inbox
 	outgoing outgoing
 	// ofStream and ofConnection are bytes of the windows that were taken since the last read.
 	ofStream, ofConnection int
+	// widened is how much larger than announced the windows are; received and frames count the stream's data.
+	widened, received, frames atomic.Int64
+	newFrames                 int64
+	age                       age
 }
 
 const (
@@ -94,6 +104,7 @@ func (t *Tap) Conn(connection net.Conn, plaintext bool) *Conn {
 	c.outgoing.socket = connection
 	c.outgoing.stream.limit = int64(t.settings.StreamWindow)
 	c.outgoing.connection.limit = int64(t.settings.ConnectionWindow)
+	c.startAging()
 	return c
 }
 
@@ -149,6 +160,9 @@ func (c *Conn) forward(p []byte) int {
 func (c *Conn) advance() bool {
 	ready := c.advanceFrames()
 	if c.ofConnection > 0 || c.ofStream > 0 {
+		c.received.Store(c.received.Load() + int64(c.ofConnection))
+		c.frames.Store(c.frames.Load() + c.newFrames)
+		c.newFrames = 0
 		c.outgoing.take(&c.outgoing.connection, c.ofConnection)
 		c.acknowledge(c.ofStream)
 		c.ofConnection, c.ofStream = 0, 0
@@ -185,6 +199,10 @@ func (c *Conn) nextFrame() bool {
 		return c.dataFrame(b, length)
 	case http2.FrameType(b[3]) == http2.FrameHeaders:
 		return c.headersFrame(b, length, stream)
+	case http2.FrameType(b[3]) == http2.FrameRSTStream && stream == c.stream && stream != 0:
+		c.inbox.leave()
+		c.pass = frameHeader + length
+		return true
 	default:
 		c.pass = frameHeader + length
 		return true
@@ -197,11 +215,14 @@ func (c *Conn) headersFrame(b []byte, length int, stream uint32) bool {
 	if !c.opened && len(b) < whole && whole <= len(*c.buffer) {
 		return false
 	}
-	c.withdraw()
+	if !c.opened {
+		c.tap.calls.add(c)
+	}
+	c.offered.Store(false)
 	if !c.opened && len(b) >= whole && opens(http2.Flags(b[4]), b[frameHeader:whole], c.tap.settings.Method) {
 		c.stream = stream
 		c.outgoing.id.Store(stream)
-		c.offer()
+		c.offered.Store(true)
 	}
 	c.opened, c.pass = true, whole
 	return true
@@ -224,6 +245,7 @@ func (c *Conn) dataFrame(b []byte, length int) bool {
 		c.from += skip
 		c.data, c.padding, c.ends = data, padding, flags.Has(http2.FlagDataEndStream)
 		c.ofConnection += length
+		c.newFrames++
 		c.ofStream += length - data
 		if data == 0 && padding == 0 {
 			c.frameDone()
@@ -239,7 +261,7 @@ func (c *Conn) takeData() {
 	n := min(c.data, c.to-c.from)
 	if n > 0 {
 		taken, holding := c.inbox.add((*c.buffer)[c.from : c.from+n])
-		if c.ofStream += taken; holding > c.tap.settings.StreamWindow+maxFrame {
+		if c.ofStream += taken; holding > c.tap.settings.StreamWindow+maxFrame+int(c.widened.Load()) {
 			c.err = errWindow
 		}
 		c.from, c.data = c.from+n, c.data-n

@@ -229,7 +229,7 @@ func TestOtherCallsAreLeftAlone(t *testing.T) {
 				passed, err := io.ReadAll(c)
 				require.NoError(t, err)
 				require.Equal(t, w.Bytes(), passed, "byte by byte what was sent")
-				require.Nil(t, c.tap.Claim(c.RemoteAddr()))
+				require.False(t, claimed(c))
 			}
 		})
 	}
@@ -310,22 +310,29 @@ func TestClaim(t *testing.T) {
 	c := tap.Conn(&memory{in: w.Bytes(), piece: 1 << 20}, false)
 	other := tap.Conn(&memory{}, false)
 	readFrames(t, c, 1)
-	require.Nil(t, tap.Claim(c.RemoteAddr()), "settings are no call")
+	require.False(t, claimed(c), "settings are no call")
 	readFrames(t, c, 1)
-	require.Nil(t, tap.Claim(other.RemoteAddr()), "another connection")
-	require.Same(t, c, tap.Claim(c.RemoteAddr()))
-	require.Nil(t, tap.Claim(c.RemoteAddr()), "once")
+	require.False(t, claimed(other), "another connection")
+	found, tapped := tap.Claim(c.RemoteAddr())
+	require.Same(t, c, found)
+	require.True(t, tapped)
+	require.False(t, claimed(c), "once")
 	readFrames(t, c, 1)
-	require.Nil(t, tap.Claim(c.RemoteAddr()), "another call")
+	require.False(t, claimed(c), "another call")
 
 	c = tap.Conn(&memory{in: newWire().open(1).open(3).Bytes(), piece: 1 << 20}, false)
 	readFrames(t, c, 3)
-	require.Nil(t, tap.Claim(c.RemoteAddr()), "gRPC has refused the first call and looks at the second")
+	require.False(t, claimed(c), "gRPC has refused the first call and looks at the second")
 
 	c = tap.Conn(&memory{in: newWire().open(1).Bytes(), piece: 1 << 20}, false)
 	readFrames(t, c, 2)
 	require.NoError(t, c.Close())
-	require.Empty(t, tap.offers.open, "nothing is left of a connection that is closed")
+	require.Nil(t, tap.calls.of(c.RemoteAddr()), "nothing is left of a connection that is closed")
+}
+
+func claimed(c *Conn) bool {
+	_, tapped := c.tap.Claim(c.RemoteAddr())
+	return tapped
 }
 
 // readFrames reads frames as gRPC does: not a byte more.

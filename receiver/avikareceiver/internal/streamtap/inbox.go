@@ -19,6 +19,8 @@ var (
 	ErrTooLarge   = errors.New("message larger than the limit")
 	ErrCompressed = errors.New("compressed message in a stream without compression")
 	ErrTruncated  = errors.New("stream ended within a message")
+	// ErrCut is ErrTruncated when the server has ended the stream.
+	ErrCut = errors.New("the end of the stream has cut a message off")
 )
 
 // inbox hands messages on. At any time at most one goroutine does so: the connection's reader while the sink keeps up, and another one
@@ -31,8 +33,11 @@ type inbox struct {
 	sink  Sink
 	spawn func(func())
 	held  []byte
-	// busy says that a goroutine hands messages on, ended that no more data are accepted, over that the sink knows.
-	busy, ended, over bool
+	// busy says that a goroutine hands messages on, behind that it is not the reader's; ended that no more data are accepted, over that
+	// the sink knows; gone that the client sends no more.
+	busy, behind, ended, over, gone bool
+	// late, when there is one, is closed when ended is set.
+	late chan struct{}
 }
 
 // attach sets the sink. spawn starts a goroutine.
@@ -74,8 +79,16 @@ func (b *inbox) add(p []byte) (taken, holding int) {
 // end says that no more data come.
 func (b *inbox) end() {
 	b.mu.Lock()
-	b.ended = true
+	b.stop()
 	b.settle()
+}
+
+// stop makes it accept no more data.
+func (b *inbox) stop() {
+	if !b.ended && b.late != nil {
+		close(b.late)
+	}
+	b.ended = true
 }
 
 // abandon throws away what has arrived for a call that was refused before anybody took its messages.
@@ -83,7 +96,8 @@ func (b *inbox) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.sink == nil {
-		b.ended, b.held = true, nil
+		b.stop()
+		b.held = nil
 	}
 }
 
@@ -93,12 +107,16 @@ func (b *inbox) settle() {
 	switch {
 	case b.sink == nil || b.busy || b.over:
 	case waiting:
-		b.busy = true
+		b.busy, b.behind = true, true
 		b.spawn(b.drain)
 	case b.ended:
+		err := b.assembler.rest()
+		if err != nil && b.late != nil {
+			err = ErrCut
+		}
 		b.over = true
 		b.mu.Unlock()
-		b.sink.End(b.assembler.rest())
+		b.sink.End(err)
 		return
 	}
 	b.mu.Unlock()
@@ -106,7 +124,8 @@ func (b *inbox) settle() {
 
 // fail ends the stream. It unlocks.
 func (b *inbox) fail(err error) {
-	b.ended, b.held = true, nil
+	b.stop()
+	b.held = nil
 	known := b.over
 	b.over = true
 	b.mu.Unlock()
@@ -122,7 +141,7 @@ func (b *inbox) drain() {
 		p := b.held
 		b.held = nil
 		if len(p) == 0 && !b.assembler.complete {
-			b.busy = false
+			b.busy, b.behind = false, false
 			b.settle()
 			return
 		}

@@ -15,8 +15,9 @@ type outgoing struct {
 	stream, connection window
 	// id is that of the tapped stream.
 	id atomic.Uint32
-	// due says that an update should be written.
-	due atomic.Bool
+	// due says that an update should be written, quiet that this has to wait; leaving that the client is to be told to leave the connection,
+	// ended that gRPC has ended the tapped stream.
+	due, quiet, leaving, ended atomic.Bool
 
 	// mu is held while bytes go out. The fields below say where gRPC's frames end: head are the first bytes of a header, left
 	// is what is missing of a payload.
@@ -24,6 +25,8 @@ type outgoing struct {
 	head [frameHeader]byte
 	have int
 	left int
+	// farewell goes in front of the end of the tapped stream.
+	farewell []byte
 }
 
 // window is a flow control window. taken is what the peer has not been told of.
@@ -46,12 +49,29 @@ func (o *outgoing) take(w *window, n int) {
 // write writes what gRPC writes, and then the updates that are due. It reports whether gRPC has ended the tapped stream.
 func (o *outgoing) write(p []byte) (n int, ended bool, err error) {
 	o.mu.Lock()
-	n, err = o.socket.Write(p)
-	ended = o.follow(p[:n])
+	between := o.between()
+	if ended = o.follow(p); ended {
+		o.ended.Store(true)
+	}
+	if ended && between && o.farewell != nil {
+		n, err = o.writeBehind(o.farewell, p)
+		o.farewell = nil
+	} else {
+		n, err = o.socket.Write(p)
+	}
 	o.mu.Unlock()
 	o.update()
 	return n, ended, err
 }
+
+// writeBehind writes both, and returns how much of p was written.
+func (o *outgoing) writeBehind(first, p []byte) (int, error) {
+	n, err := o.socket.Write(append(first, p...))
+	return max(0, n-len(first)), err
+}
+
+// between reports whether gRPC has written whole frames.
+func (o *outgoing) between() bool { return o.have == 0 && o.left == 0 }
 
 // follow finds the ends of frames, and that of the tapped stream.
 func (o *outgoing) follow(p []byte) (ended bool) {
@@ -81,13 +101,18 @@ func (o *outgoing) endsStream() bool {
 
 // update writes the updates that are due, unless gRPC is writing: then it does so afterwards.
 func (o *outgoing) update() {
-	for o.due.Load() && o.mu.TryLock() {
-		between := o.have == 0 && o.left == 0
+	for o.due.Load() && !o.quiet.Load() && o.mu.TryLock() {
+		between := o.between()
 		if between {
 			o.due.Store(false)
-			var frames [2 * updateFrame]byte
+			var frames [2*updateFrame + goAwayFrame]byte
 			written := appendUpdate(frames[:0], 0, o.connection.taken.Swap(0))
-			written = appendUpdate(written, o.id.Load(), o.stream.taken.Swap(0))
+			if n := o.stream.taken.Swap(0); !o.ended.Load() {
+				written = appendUpdate(written, o.id.Load(), n)
+			}
+			if o.leaving.Swap(false) {
+				written = appendGoAway(written)
+			}
 			_, _ = o.socket.Write(written) // a connection that fails says so to its reader
 		}
 		o.mu.Unlock()

@@ -99,14 +99,14 @@ func requireService(t *testing.T, project *types.Project, service types.ServiceC
 	for name, dependency := range service.DependsOn {
 		if dependency.Condition == types.ServiceConditionHealthy {
 			other := project.Services[name]
-			assert.True(t, other.HealthCheck != nil || strings.HasPrefix(other.Image, "avika/"), "%s waits for %s, which has no health check", service.Name, name)
+			assert.True(t, other.HealthCheck != nil || strings.HasPrefix(other.Image, "ghcr.io/avika-ai/"), "%s waits for %s, which has no health check", service.Name, name)
 		}
 	}
 	if service.Build != nil {
 		_, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile))
 		assert.NoError(t, err, service.Name)
 	}
-	if strings.HasPrefix(service.Image, "avika/otelcol-avika:") && len(service.Entrypoint) == 0 {
+	if strings.HasPrefix(service.Image, "ghcr.io/avika-ai/otelcol-avika:") && len(service.Entrypoint) == 0 {
 		requireValidConfiguration(t, service)
 	}
 }

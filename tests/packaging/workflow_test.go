@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -48,4 +49,53 @@ func TestWorkflows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestImagesAreThoseOfTheRelease: what the chart, the compose stack and the instructions run is what a release pushes.
+func TestImagesAreThoseOfTheRelease(t *testing.T) {
+	root := harness.Root(t)
+	released := releasedImages(t, root)
+	require.Contains(t, released, "ghcr.io/avika-ai/otelcol-avika")
+	for _, file := range []string{
+		"deploy/helm/avika/values.yaml", "deploy/compose/compose.yaml", "distributions/avika-gateway/Dockerfile", "distributions/avika-gateway/README.md",
+	} {
+		used := ownImage.FindAllStringSubmatch(readFile(filepath.Join(root, file)), -1)
+		assert.NotEmpty(t, used, file)
+		for _, image := range used {
+			assert.Contains(t, released, image[1], file)
+		}
+	}
+}
+
+// ownImage is the name of one of our images, as it stands before a tag or as a chart's repository.
+var ownImage = regexp.MustCompile(`(?m)(?: |^)([\w.-]+(?:/[\w.-]+)*/(?:otelcol-avika|agentsim))(?::|$)`)
+
+// releasedImages are the names that the release workflow pushes.
+func releasedImages(t *testing.T, root string) []string {
+	t.Helper()
+	var w struct {
+		Jobs map[string]struct {
+			Strategy struct {
+				Matrix struct {
+					Include []struct{ Name string }
+				}
+			}
+			Steps []struct {
+				With struct{ Tags string }
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(filepath.Join(root, ".github/workflows/release.yml"))), &w))
+	var images []string
+	for _, job := range w.Jobs {
+		for _, step := range job.Steps {
+			name, _, _ := strings.Cut(strings.ReplaceAll(step.With.Tags, "${{ github.repository_owner }}", "avika-ai"), ":")
+			for _, built := range job.Strategy.Matrix.Include {
+				if name != "" {
+					images = append(images, strings.ReplaceAll(name, "${{ matrix.name }}", built.Name))
+				}
+			}
+		}
+	}
+	return images
 }

@@ -21,7 +21,7 @@ func installations() map[string][]string {
 		"managed servers": set("clickhouse.enabled=false", "clickhouse.endpoints={ch-1:9440,ch-2:9440}", "clickhouse.existingSecret=ch",
 			"clickhouse.tls.enabled=true", "clickhouse.tls.caSecret=ca", "postgresql.enabled=false", "postgresql.host=pg",
 			"postgresql.auth.existingSecret=pg", "postgresql.sslmode=verify-full"),
-		"managed Kafka": set("writer.enabled=true", "redpanda.brokers={kafka-1:9092,kafka-2:9092}", "redpanda.tls.ca_file=/ca.crt"),
+		"managed Kafka": set("writer.enabled=true", "redpanda.brokers={kafka-1:9092,kafka-2:9092}", "redpanda.tlsSecret=kafka"),
 		"sized":         set("sizing.agents=100", "sizing.rps=100000", "sizing.retentionDays=30"),
 		"overlaid": set("gateway.alternateConfig.exporters.ch_batch.routing=round_robin",
 			"gateway.alternateConfig.receivers.avika.trusted_proxies={10.0.0.0/8}"),

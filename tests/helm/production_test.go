@@ -2,6 +2,8 @@ package helm
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+
+	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
 // TestPodsHaveNoRights: nobody is root, writes to the image, gains rights or talks to Kubernetes; everybody has limits.
@@ -196,6 +200,81 @@ func TestKafkaTLSIsNeverLeftOut(t *testing.T) {
 	}
 }
 
+// TestKafkaCertificatesAreWhereTheyAreLookedFor: in gateways, writers and the job that makes the topics.
+func TestKafkaCertificatesAreWhereTheyAreLookedFor(t *testing.T) {
+	m := render(t, set("writer.enabled=true", "redpanda.brokers={kafka:9092}", "redpanda.tlsSecret=kafka",
+		"redpanda.tls.cert_file=/etc/avika/kafka/tls.crt", "redpanda.tls.key_file=/etc/avika/kafka/tls.key")...)
+	for _, name := range []string{"avika-gateway", "avika-writer", "avika-topics"} {
+		assert.JSONEq(t, `{"ca_file": "/etc/avika/kafka/ca.crt", "cert_file": "/etc/avika/kafka/tls.crt", "key_file": "/etc/avika/kafka/tls.key"}`,
+			m.env(name)["KAFKA_TLS"], name)
+		assert.Equal(t, "kafka", volumeAt(t, m.pods()[name], "/etc/avika/kafka").Secret.SecretName, name)
+	}
+}
+
+// volumeAt is what a pod's only container has at a path.
+func volumeAt(t *testing.T, pod *corev1.PodSpec, path string) corev1.Volume {
+	t.Helper()
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		for _, volume := range pod.Volumes {
+			if mount.MountPath == path && mount.Name == volume.Name {
+				return volume
+			}
+		}
+	}
+	require.Fail(t, "nothing is mounted", path)
+	return corev1.Volume{}
+}
+
+// TestQueueIsOnTheClaimedDisk, and dead letters with it: whatever the gateway writes stays when its pod goes.
+func TestQueueIsOnTheClaimedDisk(t *testing.T) {
+	m := render(t, set("gateway.mode=statefulset", "queue.size=20Gi", "queue.storageClass=fast")...)
+	gateway := statefulSet(m, "avika-gateway").Spec
+	require.Len(t, gateway.VolumeClaimTemplates, 1)
+	claim := gateway.VolumeClaimTemplates[0]
+	assert.Equal(t, "20Gi", claim.Spec.Resources.Requests.Storage().String())
+	assert.Equal(t, "fast", *claim.Spec.StorageClassName)
+	pod := gateway.Template.Spec
+	var disk string
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		if mount.Name == claim.Name {
+			disk = mount.MountPath
+			assert.False(t, mount.ReadOnly)
+		}
+	}
+	require.NotEmpty(t, disk, "the claimed disk is mounted")
+	for _, volume := range pod.Volumes {
+		assert.NotEqual(t, claim.Name, volume.Name, "a volume of the pod hides the claimed disk")
+	}
+	assert.NotContains(t, m.env("avika-gateway"), "AVIKA_STATE_DIR", "the configuration's default is the mounted folder")
+	config := m.config("avika-gateway")
+	storage := at(t, config, "exporters", "ch_batch", "sending_queue", "storage").(string)
+	for _, folder := range []any{
+		at(t, config, "extensions", storage, "directory"), at(t, config, "exporters", "ch_batch", "dead_letter", "directory"),
+	} {
+		assert.Regexp(t, `^\$\{env:AVIKA_STATE_DIR:-`+disk+`\}`, folder)
+	}
+	assert.Contains(t, at(t, config, "service", "extensions"), storage)
+}
+
+// TestDashboards are those of deploy/grafana, with what Grafana's sidecar looks for; nobody gets them unasked.
+func TestDashboards(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(harness.Root(t), "deploy/grafana/dashboards/*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	with := render(t, append(set("monitoring.dashboards.enabled=true"), "--set-string", "monitoring.dashboards.labels.team=web")...)
+	without := render(t, set()...)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		name := "avika-dashboard-" + strings.TrimPrefix(strings.TrimSuffix(filepath.Base(file), ".json"), "avika-")
+		dashboard := configMap(with, name)
+		assert.Equal(t, map[string]string{filepath.Base(file): string(content)}, dashboard.Data)
+		assert.Equal(t, "1 web", dashboard.Labels["grafana_dashboard"]+" "+dashboard.Labels["team"])
+		assert.Equal(t, "Avika", dashboard.Annotations["grafana_folder"])
+		assert.Nil(t, find[*corev1.ConfigMap](without, name))
+	}
+}
+
 // TestNewPasswordsMakeNewPods, because a process reads its environment once.
 func TestNewPasswordsMakeNewPods(t *testing.T) {
 	sum := func(password string) string {
@@ -222,7 +301,8 @@ func TestRefusals(t *testing.T) {
 		"redpanda.enabled=true":                       "profiles/queued.yaml",
 		"writer.enabled=true":                         "redpanda.brokers",
 		"api.tls=true":                                "tls.existingSecret",
-		"clickhouse.resources.limits.memory=2GB":      "memory",
+		"writer.enabled=true,redpanda.brokers={kafka:9092},redpanda.tls.ca_file=/ca.crt":                       "redpanda.tlsSecret",
+		"clickhouse.resources.limits.memory=2GB":                                                               "memory",
 		"gateway.autoscaling.minReplicas=5,gateway.autoscaling.maxReplicas=4,gateway.autoscaling.enabled=true": "maxReplicas must be at least minReplicas (5), is 4",
 		"writer.enabled=true,redpanda.enabled=true,redpanda.resources.limits.cpu=500m":                         "whole number of CPUs",
 	} {

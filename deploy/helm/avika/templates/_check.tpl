@@ -22,6 +22,11 @@
 {{- if and $v.writer.enabled (not $v.redpanda.enabled) (not $v.redpanda.brokers) -}}
 {{- fail "writer.enabled needs a Kafka: set redpanda.enabled, or give the host:port of yours in redpanda.brokers" -}}
 {{- end -}}
+{{- range $key, $file := $v.redpanda.tls | default dict -}}
+{{- if and (hasSuffix "_file" $key) (not (and $v.redpanda.tlsSecret (hasPrefix "/etc/avika/kafka/" $file))) -}}
+{{- fail (printf "redpanda.tls.%s is %q: no pod has that file; give the Secret that holds it in redpanda.tlsSecret, which is mounted at /etc/avika/kafka" $key $file) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.redpanda.enabled (not $v.writer.enabled) -}}
 {{- fail "redpanda.enabled without writer.enabled would be a Redpanda that nobody uses; profiles/queued.yaml sets both" -}}
 {{- end -}}

@@ -7,11 +7,12 @@
 {{- $_ := set $v "resources" (include "avika.resources" $resources | fromYaml) -}}
 {{- $config := include "avika.config.gateway" .root | fromYaml -}}
 {{- $mounts := include "avika.mounts" .root | fromYaml -}}
+{{- $kafka := include "avika.kafka.mounts" .root | fromYaml -}}
 {{- $env := concat (include "avika.env.clickhouse" .root | fromYaml).env (include "avika.env.postgresql" .root | fromYaml).env -}}
 {{- if $values.writer.enabled }}{{ $env = concat (include "avika.env.kafka" .root | fromYaml).env (include "avika.env.postgresql" .root | fromYaml).env }}{{ end -}}
 {{- if eq $v.mode "statefulset" }}{{ include "avika.plan.disk" .root }}{{ end -}}
 {{- if $values.api.tls }}{{ $_ := set $v "readinessProbe" (deepCopy $v.livenessProbe) }}{{ end -}}
-{{- include "avika.plan.workload" (dict "root" .root "values" $v "alias" "gateway" "env" $env "volumes" $mounts.volumes "mounts" $mounts.mounts "config" $config) -}}
+{{- include "avika.plan.workload" (dict "root" .root "values" $v "alias" "gateway" "env" $env "volumes" (concat ($mounts.volumes | default list) $kafka.volumes) "mounts" (concat $mounts.mounts $kafka.mounts) "config" $config) -}}
 {{- if $values.monitoring.enabled -}}
 {{- $rules := dict "enabled" true "extraLabels" $values.monitoring.labels "groups" (include "avika.alerts" .root | fromYaml).groups -}}
 {{- $_ := set $v "prometheusRule" (mustMerge ($v.prometheusRule | default dict) $rules) -}}

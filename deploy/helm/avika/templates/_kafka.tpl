@@ -9,15 +9,37 @@ env:
   # A batch is one record; as much smaller than the largest message as by default.
   - name: KAFKA_RECORD_BYTES
     value: {{ div (mul .Values.redpanda.config.producerBatchSize 1000000) 1048576 | quote }}
-{{- if kindIs "map" .Values.redpanda.tls }}{{/* an empty one is TLS with the system's CAs */}}
+{{- with include "avika.kafka.tls" . }}
   - name: KAFKA_TLS
-    value: {{ toJson .Values.redpanda.tls | quote }}
+    value: {{ . | quote }}
 {{- end }}
 {{- with .Values.redpanda.saslSecret }}
   - name: KAFKA_SASL
     valueFrom:
       secretKeyRef: {name: {{ . }}, key: sasl}
 {{- end }}
+{{- end }}
+
+{{/* TLS as JSON, or nothing: empty settings are TLS with the system's CAs, or with that of the Secret. */}}
+{{- define "avika.kafka.tls" -}}
+{{- $r := .Values.redpanda -}}
+{{- $ca := dict -}}
+{{- if $r.tlsSecret }}{{ $_ := set $ca "ca_file" "/etc/avika/kafka/ca.crt" }}{{ end -}}
+{{- if or $r.tlsSecret (kindIs "map" $r.tls) }}{{ mustMergeOverwrite $ca ($r.tls | default dict) | toJson }}{{ end -}}
+{{- end }}
+
+{{/* The Secret's volume, and where gateways, writers and the topics job have it. */}}
+{{- define "avika.kafka.mounts" -}}
+{{- if and .Values.writer.enabled .Values.redpanda.tlsSecret -}}
+volumes:
+  - name: kafka-tls
+    secret: {secretName: {{ .Values.redpanda.tlsSecret }}}
+mounts:
+  - {name: kafka-tls, mountPath: /etc/avika/kafka, readOnly: true}
+{{- else -}}
+volumes: []
+mounts: []
+{{- end -}}
 {{- end }}
 
 {{- define "avika.brokers" -}}

@@ -14,6 +14,9 @@
 {{- $volumes = append $volumes (dict "name" "clickhouse-ca" "secret" (dict "secretName" .Values.clickhouse.tls.caSecret)) -}}
 {{- $mounts = append $mounts (dict "name" "clickhouse-ca" "mountPath" "/etc/avika/clickhouse" "readOnly" true) -}}
 {{- end -}}
+{{- $kafka := include "avika.kafka.mounts" . | fromYaml -}}
+{{- $volumes = concat $volumes $kafka.volumes -}}
+{{- $mounts = concat $mounts $kafka.mounts -}}
 {{- include "avika.plan.workload" (dict "root" . "values" $v "alias" "writer" "env" $env "volumes" $volumes "mounts" $mounts "config" $config) -}}
 {{- end -}}
 {{- end }}

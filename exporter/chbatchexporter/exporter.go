@@ -94,8 +94,8 @@ func (e *signalExporter) startHelpers() error {
 // maxDays keeps an insert below ClickHouse's limit of 100 partitions.
 const maxDays = 90
 
-// memoryBytes of a queue on disk stay in memory too.
-const memoryBytes = 64 * mib
+// memoryBytes of a queue on disk stay in memory too. What comes behind them is read again when its turn has come.
+const memoryBytes = 16 * mib
 
 func (e *signalExporter) settings(client storage.Client) blockqueue.Settings {
 	cfg := e.cfg

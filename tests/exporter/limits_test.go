@@ -111,24 +111,35 @@ func TestThePasswordIsWrongAtFirst(t *testing.T) {
 // that this is soon.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	ch := harness.StartClickHouse(t)
-	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::sending_queue::queue_size=67108864",
-		"--set=exporters::ch_batch::logs::queue_rows=100000000", "--set=exporters::ch_batch::compression=none")
-	s := newSender(t, g.OTLPGRPCAddr())
-	s.rows = 1000
-	require.NoError(t, ch.Shutdown())
-	s.timeout = 2 * time.Second
-	var filled float64
-	time.AfterFunc(long(8*time.Second, 60*time.Second), func() {
-		filled = g.Metrics(t).Sum("otelcol_exporter_ch_batch_buffer_bytes", map[string]string{"signal": "logs"})
-		_ = ch.Restart(context.Background())
-	})
-	s.run(200_000, long(8*time.Second, 60*time.Second))
-	s.exactlyOnce(t, ch)
-	peak := peakMemory(t, g.PID())
-	t.Logf("peak resident memory %d MiB, with %.0f MiB in the queue", peak>>20, filled/(1<<20))
-	assert.Greater(t, filled, float64(60<<20), "the queue was not full")
-	assert.Less(t, peak, 256<<20)
+	for name, c := range map[string]struct {
+		table string
+		set   []string
+	}{
+		"typed": {table: accessLogs}, "typed, disk": {table: accessLogs, set: onDisk},
+		"OTel": {table: otelLogs}, "OTel, disk": {table: otelLogs, set: onDisk},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ch := harness.StartClickHouse(t)
+			g := startGateway(t, ch.Addr(), append(c.set, "--set=exporters::ch_batch::sending_queue::queue_size=67108864",
+				"--set=exporters::ch_batch::logs::queue_rows=100000000", "--set=exporters::ch_batch::compression=none")...)
+			s := newSender(t, g.OTLPGRPCAddr())
+			s.into(c.table)
+			s.rows = 1000
+			require.NoError(t, ch.Shutdown())
+			s.timeout = 2 * time.Second
+			var filled float64
+			time.AfterFunc(long(5*time.Second, 60*time.Second), func() {
+				filled = g.Metrics(t).Sum("otelcol_exporter_ch_batch_buffer_bytes", map[string]string{"signal": "logs"})
+				_ = ch.Restart(context.Background())
+			})
+			s.run(200_000, long(5*time.Second, 60*time.Second))
+			s.exactlyOnce(t, ch)
+			peak := peakMemory(t, g.PID())
+			t.Logf("peak resident memory %d MiB, with %.0f MiB in the queue", peak>>20, filled/(1<<20))
+			assert.Greater(t, filled, float64(60<<20), "the queue was not full")
+			assert.Less(t, peak, 256<<20)
+		})
+	}
 }
 
 var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)

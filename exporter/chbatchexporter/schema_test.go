@@ -261,3 +261,22 @@ func deadFiles(t *testing.T, cfg *Config) (out []string) {
 	}
 	return out
 }
+
+// TestTablesOfManyRowsCostLess: they have the settings that this server knows, those that sum are merged as usual, and
+// table_settings win.
+func TestTablesOfManyRowsCostLess(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Schema.TableSettings = map[string]any{"string_serialization_version": "with_size_stream"}
+	e := startLogs(t, cfg, settings(), nopHost())
+	send(t, e, 0, 10)
+	eventually(t, "10", countAccess(cfg))
+	engine := func(table string) string {
+		return mustQuery(t, "SELECT engine_full FROM system.tables WHERE database = '"+cfg.Database+"' AND name = '"+table+"'")
+	}
+	known := mustQuery(t, "SELECT count() FROM system.merge_tree_settings WHERE name = 'merge_selector_base'") == "1"
+	for _, table := range []string{"access_logs", "otel_logs", "otel_traces"} {
+		assert.Equal(t, known, strings.Contains(engine(table), "merge_selector_base = 10"), table)
+	}
+	assert.NotContains(t, engine("traffic_5min"), "merge_selector_base")
+	assert.NotContains(t, engine("access_logs"), "single_stream")
+}

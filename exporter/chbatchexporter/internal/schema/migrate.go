@@ -80,6 +80,10 @@ func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, e
 }
 
 func (m *migration) run(ctx context.Context, s Server, o *Options, record bool) error {
+	o, err := o.forServer(ctx, s)
+	if err != nil {
+		return err
+	}
 	if err := execAll(ctx, s, m.statements(o)); err != nil {
 		return fmt.Errorf("migrate to version %d: %w", m.version, err)
 	}

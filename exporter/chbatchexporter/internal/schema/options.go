@@ -21,6 +21,8 @@ type Options struct {
 	Settings map[string]string
 	// DedupWindow is how many inserts per table the server remembers.
 	DedupWindow int
+	// known are those of the lean settings that the server has.
+	known map[string]bool
 }
 
 // LocalSuffix is what the tables behind Distributed ones end in.
@@ -64,9 +66,12 @@ func (o *Options) engine(name string) string {
 	return name
 }
 
-// settings of a MergeTree table.
-func (o *Options) settings() string {
+// settings of a table.
+func (o *Options) settings(t *Table) string {
 	all := map[string]string{"ttl_only_drop_parts": "1"}
+	if t.Engine == "MergeTree" { // those that sum are small, and better the more they are merged
+		o.lean(all)
+	}
 	window := strconv.Itoa(o.DedupWindow)
 	if o.Cluster == "" {
 		all["non_replicated_deduplication_window"] = window

@@ -78,7 +78,7 @@ func (t *Table) create(o *Options, name string) string {
 	if ttl := o.ttl(t); ttl != "" {
 		b.WriteString(ttl + "\n")
 	}
-	b.WriteString("SETTINGS " + o.settings())
+	b.WriteString("SETTINGS " + o.settings(t))
 	return b.String()
 }
 

@@ -50,8 +50,8 @@ func TestTheDiskOfTheQueueIsFull(t *testing.T) {
 func TestTooManyParts(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
-	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::table_settings::parts_to_throw_insert=8",
-		"--set=exporters::ch_batch::table_settings::parts_to_delay_insert=8", "--set=exporters::ch_batch::logs::max_rows=1000")
+	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::table_settings::parts_to_throw_insert=30",
+		"--set=exporters::ch_batch::table_settings::parts_to_delay_insert=30", "--set=exporters::ch_batch::logs::max_rows=1000")
 	s := newSender(t, g.OTLPGRPCAddr())
 	during(s, 10_000, func() {
 		ch.Exec(t, "SYSTEM STOP MERGES "+accessLogs)

@@ -103,10 +103,9 @@ func (b *inbox) abandon() {
 
 // settle starts a goroutine for what is held, or tells the sink of the end. It unlocks.
 func (b *inbox) settle() {
-	waiting := len(b.held) > 0 || b.assembler.complete
 	switch {
-	case b.sink == nil || b.busy || b.over:
-	case waiting:
+	case b.sink == nil || b.busy || b.over: // while busy, the assembler is somebody else's
+	case len(b.held) > 0 || b.assembler.complete:
 		b.busy, b.behind = true, true
 		b.spawn(b.drain)
 	case b.ended:

@@ -95,6 +95,41 @@ func TestDetach(t *testing.T) {
 	require.EqualValues(t, 1, sink.next)
 }
 
+// slow is a sink that takes nothing at once, and its second message only when it may.
+type slow struct {
+	taken int
+	free  chan struct{}
+	ended chan error
+}
+
+func (s *slow) Take(_ []byte, wait bool) (bool, error) {
+	if !wait {
+		return false, nil
+	}
+	if s.taken++; s.taken == 2 {
+		<-s.free
+	}
+	return true, nil
+}
+
+func (s *slow) End(err error) { s.ended <- err }
+
+// A call may be detached while its messages are handed on, which the race detector watches here.
+func TestDetachWhileTheSinkTakes(t *testing.T) {
+	c := newTestTap().Conn(&memory{}, false)
+	sink := &slow{free: make(chan struct{}), ended: make(chan error, 2)}
+	var work sync.WaitGroup
+	c.Attach(sink, work.Go)
+	c.inbox.add(numbered(0)[:7]) // the first message is put together, the second is held while it waits for the sink
+	c.inbox.add(append(numbered(0)[7:], numbered(1)...))
+	time.Sleep(20 * time.Millisecond) // anything that told when to go on would order what must not need an order
+	c.Detach()
+	close(sink.free)
+	work.Wait()
+	require.NoError(t, <-sink.ended)
+	require.Equal(t, 2, sink.taken)
+}
+
 // A client that gRPC has sent away cannot make the gateway hold anything.
 func TestRefusedCallsHoldNothing(t *testing.T) {
 	trailers := []byte{0, 0, 1, byte(http2.FrameHeaders), byte(http2.FlagHeadersEndHeaders | http2.FlagHeadersEndStream), 0, 0, 0, 1, 0x88}

@@ -17,8 +17,11 @@ import (
 
 // sendOne sends an entry and a sample of each of some agents, whose streams stay open.
 func (g *rig) sendOne(agents int) {
-	for agent := range agents {
-		stream := g.dial()
+	streams := make([]agentv1.Commander_ConnectClient, agents)
+	for agent := range streams {
+		streams[agent] = g.dial()
+	}
+	for agent, stream := range streams {
 		require.NoError(g.t, stream.Send(numbered(agent, 0)))
 		require.NoError(g.t, stream.Send(withID(numbered(agent, 0).AgentId, metricsMessage(&agentv1.NginxMetrics{TotalRequests: 1}))))
 	}

@@ -160,7 +160,7 @@ func metricsMessage(sample *agentv1.NginxMetrics) *agentv1.AgentMessage {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 10*time.Second, 2*time.Millisecond)
+	require.Eventually(t, condition, 30*time.Second, 2*time.Millisecond)
 }
 
 func TestOneServerForAllSignals(t *testing.T) {

@@ -66,16 +66,33 @@ func (r *avikaReceiver) closeIdleStreams() {
 	if limit == 0 {
 		return
 	}
-	ticker := time.NewTicker(max(min(limit/4, 5*time.Second), time.Millisecond))
+	interval := max(min(limit/4, 5*time.Second), time.Millisecond)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	look := lookout{late: interval + limit/4, last: time.Now().Round(0)}
 	for {
 		select {
 		case <-ticker.C:
-			r.streams.closeSilent(time.Now().Add(-limit).UnixNano())
+			if now := time.Now().Round(0); look.tells(now) {
+				r.streams.closeSilent(now.Add(-limit).UnixNano())
+			}
 		case <-r.draining:
 			return
 		}
 	}
+}
+
+// lookout knows which looks at the streams say nothing of who is silent: those that come late by the clock, because the gateway has not run
+// or the clock was set. What agents have sent meanwhile has not been read.
+type lookout struct {
+	late time.Duration
+	last time.Time
+}
+
+func (l *lookout) tells(now time.Time) bool {
+	since := now.Sub(l.last)
+	l.last = now
+	return since <= l.late
 }
 
 // connect serves a stream until one side ends it.
@@ -129,7 +146,7 @@ func (s *stream) serve() error {
 			}
 		case <-s.idle:
 			s.receiver.telemetry.limit("idle_timeout", "Closed a stream that was silent for longer than limits::idle_timeout")
-			return s.receiver.refuse(refusedIdle, codes.DeadlineExceeded, "no message for "+s.receiver.config.Limits.IdleTimeout.String())
+			return s.drain(s.receiver.refuse(refusedIdle, codes.DeadlineExceeded, "no message for "+s.receiver.config.Limits.IdleTimeout.String()))
 		case <-draining:
 			return s.drain(errShuttingDown)
 		case <-s.aged:

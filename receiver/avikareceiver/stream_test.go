@@ -177,7 +177,7 @@ func TestTooManyStreams(t *testing.T) {
 }
 
 func TestSilentStreamsAreClosed(t *testing.T) {
-	g := startRig(t, func(c *Config) { c.Limits.IdleTimeout = 200 * time.Millisecond })
+	g := startRig(t, func(c *Config) { c.Limits.IdleTimeout = time.Second })
 	silent, talking := g.dial(), g.dial()
 	ended := make(chan error, 1)
 	go func() { ended <- endOf(silent) }()
@@ -207,4 +207,17 @@ func TestMessagesAreCounted(t *testing.T) {
 	require.EqualValues(t, 1, g.counted("nginx_gateway_messages", "type", "heartbeat"))
 	require.EqualValues(t, 2, g.counted("nginx_gateway_messages", "type", "log_entry"))
 	eventually(t, func() bool { return g.counted("otelcol_receiver_avika_lines_unparsed", "type", "error") == 1 })
+}
+
+// After a pause of the gateway, or when the clock was set, nobody is taken for silent before there was time to read.
+func TestALateLookTellsNothing(t *testing.T) {
+	at := time.Unix(1_800_000_000, 0)
+	look := lookout{late: 10 * time.Second, last: at}
+	for _, step := range []struct {
+		after time.Duration
+		tells bool
+	}{{5 * time.Second, true}, {time.Minute, false}, {5 * time.Second, true}, {-time.Hour, true}, {time.Hour, false}} {
+		at = at.Add(step.after)
+		require.Equal(t, step.tells, look.tells(at), step.after)
+	}
 }

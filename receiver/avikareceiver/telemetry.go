@@ -49,7 +49,7 @@ const (
 	signalTraces  = "traces"
 )
 
-// telemetry counts, and logs what is worth a line, but the same thing only once in a while.
+// telemetry logs what is worth a line, but the same thing only once in a while, and counts: in this order, so that a count has its line.
 type telemetry struct {
 	builder  *metadata.TelemetryBuilder
 	logger   *zap.Logger
@@ -122,30 +122,30 @@ func (t *telemetry) counts(n uint32) *messageCounts { return &t.messages[n%messa
 
 // refusedStream counts a stream, or a connection that came to none.
 func (t *telemetry) refusedStream(reason string) {
-	t.builder.ReceiverAvikaStreamsRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
 	t.once("stream "+reason, "Refused a stream", zap.String("reason", reason))
+	t.builder.ReceiverAvikaStreamsRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
 }
 
 func (t *telemetry) refusedMessage(reason, agentID string) {
-	t.builder.ReceiverAvikaMessagesRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
 	t.once("message "+reason, "Refused a message", zap.String("reason", reason), zap.String("agent_id", agentID))
+	t.builder.ReceiverAvikaMessagesRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
 }
 
 func (t *telemetry) limit(limit, message string) {
-	t.builder.ReceiverAvikaLimitsReached.Add(context.Background(), 1, metric.WithAttributes(attribute.String("limit", limit)))
 	t.once("limit "+limit, message)
+	t.builder.ReceiverAvikaLimitsReached.Add(context.Background(), 1, metric.WithAttributes(attribute.String("limit", limit)))
 }
 
 func (t *telemetry) retry(signal string, err error) {
-	t.builder.ReceiverAvikaRetries.Add(context.Background(), 1, metric.WithAttributes(attribute.String("signal", signal)))
 	t.once("retry "+signal, "The pipeline does not take data for now; its agents are held back", zap.String("signal", signal), zap.Error(err))
+	t.builder.ReceiverAvikaRetries.Add(context.Background(), 1, metric.WithAttributes(attribute.String("signal", signal)))
 }
 
 func (t *telemetry) dropped(signal, reason string, n int, err error) {
-	t.builder.ReceiverAvikaRecordsDropped.Add(context.Background(), int64(n),
-		metric.WithAttributes(attribute.String("signal", signal), attribute.String("reason", reason)))
 	t.once("dropped "+signal+reason, "Dropped data", zap.String("signal", signal), zap.String("reason", reason),
 		zap.Int("records", n), zap.Error(err))
+	t.builder.ReceiverAvikaRecordsDropped.Add(context.Background(), int64(n),
+		metric.WithAttributes(attribute.String("signal", signal), attribute.String("reason", reason)))
 }
 
 // translated counts what was odd in log entries.
@@ -173,14 +173,11 @@ func (t *telemetry) unparsed(line string, n int) {
 // once logs a warning, unless it did so for the same key not long ago.
 func (t *telemetry) once(key, message string, fields ...zap.Field) {
 	t.mu.Lock()
-	last, seen := t.logged[key]
+	defer t.mu.Unlock()
 	now := time.Now()
-	silent := seen && now.Sub(last) < logInterval
-	if !silent {
-		t.logged[key] = now
+	if last, seen := t.logged[key]; seen && now.Sub(last) < logInterval {
+		return
 	}
-	t.mu.Unlock()
-	if !silent {
-		t.logger.Warn(message, fields...)
-	}
+	t.logged[key] = now
+	t.logger.Warn(message, fields...)
 }

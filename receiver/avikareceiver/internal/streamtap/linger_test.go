@@ -140,7 +140,9 @@ func TestAge(t *testing.T) {
 	require.Eventually(t, func() bool {
 		c.age.mu.Lock()
 		defer c.age.mu.Unlock()
-		return c.age.closed
+		socket.mu.Lock()
+		defer socket.mu.Unlock()
+		return c.age.closed && socket.out.Len() > 0
 	}, 10*time.Second, time.Millisecond, "closed after the grace")
 	require.Equal(t, []string{fmt.Sprintf("1 goaway %d NO_ERROR", math.MaxInt32)}, socket.written(t))
 

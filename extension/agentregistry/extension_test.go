@@ -180,11 +180,11 @@ func TestAgentsSurviveARestartWithStorage(t *testing.T) {
 	first := start(t, h, withStorage)
 	session := connect(t, first, "web-01-192-0-2-7")
 	session.Heartbeat(time.Now(), heartbeat(map[string]string{"env": "prod"}))
-	require.Eventually(t, func() bool { return first.fleet.Incarnation() != 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return first.fleet.Incarnation() != 0 }, soon, tick)
 	require.NoError(t, first.Shutdown(t.Context()))
 
 	second := start(t, h, withStorage)
-	require.Eventually(t, func() bool { return len(agents(t, second, "?status=offline&label=env=prod")) == 1 }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(agents(t, second, "?status=offline&label=env=prod")) == 1 }, soon, tick)
 	assert.Equal(t, "1.24.0", agents(t, second, "")[0]["nginx_version"])
 }
 

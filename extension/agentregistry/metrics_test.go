@@ -3,7 +3,6 @@ package agentregistry
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/fleet"
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/metadata"
 )
 
@@ -30,7 +30,7 @@ func TestMetrics(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, r.Shutdown(context.Background())) })
 	connect(t, r, "a")
 	connect(t, r, "b").Close()
-	require.Eventually(t, func() bool { return len(r.store.Counts()) > 1 }, 5*time.Second, 10*time.Millisecond)
+	eventually(t, "connected", databaseIs(r, fleet.Connected))
 
 	agents, err := telemetry.GetMetric("nginx_gateway_agents_total")
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ func TestStartsWithoutABroker(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := tel.GetMetric("otelcol_extension_kafka_lag_failures")
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	_, err = tel.GetMetric("otelcol_extension_kafka_lag_records")
 	require.Error(t, err, "what is not known is not reported")
 	require.NoError(t, ext.Shutdown(context.Background()))

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	soon = 10 * time.Second
+	soon = 30 * time.Second
 	tick = 5 * time.Millisecond
 )
 
@@ -91,10 +91,17 @@ func (s *shaky) Sweep(ctx context.Context, p store.SweepPolicy) error {
 
 func quick(id string) Settings {
 	return Settings{
-		GatewayID: id, Address: "http://" + id, Version: "1.0", Lease: time.Second, Renew: 100 * time.Millisecond,
+		GatewayID: id, Address: "http://" + id, Version: "1.0", Lease: time.Minute, Renew: 100 * time.Millisecond,
 		FlushInterval: 100 * time.Millisecond, SweepInterval: 100 * time.Millisecond, OperationTimeout: 5 * time.Second, CommandExpiry: time.Minute,
 		Policy: store.SweepPolicy{Confirm: time.Minute, ConfirmUpdate: time.Minute, HistoryPerAgent: 100},
 	}
+}
+
+// brief are settings for a gateway whose lease is to run out.
+func brief(id string) Settings {
+	s := quick(id)
+	s.Lease = time.Second
+	return s
 }
 
 // run starts a gateway's fleet on a store.

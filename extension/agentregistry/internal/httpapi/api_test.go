@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	soon = 10 * time.Second
+	soon = 30 * time.Second
 	tick = 10 * time.Millisecond
 )
 
@@ -43,7 +43,7 @@ func serve(t *testing.T, s store.Store, id string, change func(*Settings)) *gate
 	stopping := make(chan struct{})
 	server := httptest.NewUnstartedServer(nil)
 	f := fleet.New(fleet.Settings{
-		GatewayID: id, Address: "http://" + server.Listener.Addr().String(), Version: "1.0", Lease: 3 * time.Second, Renew: 200 * time.Millisecond,
+		GatewayID: id, Address: "http://" + server.Listener.Addr().String(), Version: "1.0", Lease: time.Minute, Renew: 200 * time.Millisecond,
 		FlushInterval: 200 * time.Millisecond, SweepInterval: 200 * time.Millisecond, OperationTimeout: 5 * time.Second, CommandExpiry: time.Minute,
 		Policy: store.SweepPolicy{Confirm: time.Minute, ConfirmUpdate: time.Minute},
 	}, s, zaptest.NewLogger(t), func(fleet.Database) {}, func() store.Load { return store.Load{} })

@@ -64,7 +64,7 @@ ignore_startup_parameters = extra_float_digits
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 10*time.Second, 20*time.Millisecond, "%s", localstack.Tail(filepath.Join(dir, "log"), 20))
+	}, 30*time.Second, 20*time.Millisecond, "%s", localstack.Tail(filepath.Join(dir, "log"), 20))
 	return address
 }
 

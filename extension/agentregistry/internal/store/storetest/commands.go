@@ -199,11 +199,11 @@ func testCommandEndings(t *testing.T, s store.Store) {
 }
 
 func testCommandOfLostGateway(t *testing.T, s store.Store) {
-	lost := join(t, s, "lost", 300*time.Millisecond)
+	lost := join(t, s, "lost", lease)
 	open(t, s, lost, "a")
 	create(t, s, store.Command{ID: "c", AgentID: "a", Type: store.TypeReload})
 	require.Len(t, claim(t, s, lost), 1)
-	time.Sleep(400 * time.Millisecond)
+	lapse(t, s, lost)
 	open(t, s, join(t, s, "other", lease), "a")
 	require.NoError(t, s.Sweep(t.Context(), policy))
 	c, err := s.Command(t.Context(), "c")

@@ -235,9 +235,8 @@ func TestABadRowIsDeadLetteredAndComesBack(t *testing.T) {
 	sql(t, "ALTER TABLE "+cfg.Database+".access_logs ADD CONSTRAINT good CHECK request_id != '"+id(57)+"'")
 	send(t, e, 1, 99)
 	eventually(t, "99", countAccess(cfg))
-	files := deadFiles(t, cfg)
-	require.Len(t, files, 1)
-	assert.True(t, strings.HasPrefix(files[0], "access_logs-"))
+	require.Eventually(t, func() bool { return len(deadFiles(t, cfg)) == 1 }, waitFor, tick)
+	assert.True(t, strings.HasPrefix(deadFiles(t, cfg)[0], "access_logs-"))
 	sql(t, "ALTER TABLE "+cfg.Database+".access_logs DROP CONSTRAINT good")
 	next := *cfg
 	next.DeadLetter.Replay = true

@@ -21,6 +21,21 @@ func point(value int64, attrs ...string) []metricdata.DataPoint[int64] {
 	return []metricdata.DataPoint[int64]{{Value: value, Attributes: attribute.NewSet(kvs...)}}
 }
 
+// sumOf adds up the values of a gauge or a sum.
+func sumOf(m metricdata.Metrics) (sum int64) {
+	var points []metricdata.DataPoint[int64]
+	switch data := m.Data.(type) {
+	case metricdata.Gauge[int64]:
+		points = data.DataPoints
+	case metricdata.Sum[int64]:
+		points = data.DataPoints
+	}
+	for _, p := range points {
+		sum += p.Value
+	}
+	return sum
+}
+
 func TestOwnMetrics(t *testing.T) {
 	tel := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
@@ -33,9 +48,10 @@ func TestOwnMetrics(t *testing.T) {
 	at := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualExporterChBatchBufferCapacityRows(t, tel, point(100_000, "signal", "logs"), at)
 	metadatatest.AssertEqualExporterChBatchBufferCapacityBytes(t, tel, point(128*mib, "signal", "logs"), at)
-	require.Eventually(t, func() bool {
-		m, err := tel.GetMetric("otelcol_exporter_ch_batch_rows_inserted")
-		return err == nil && m.Data.(metricdata.Sum[int64]).DataPoints[0].Value == 10 //nolint:forcetypeassert // it is a sum
+	require.Eventually(t, func() bool { // the insert is counted first, then its room is given back
+		m, err := tel.GetMetric("otelcol_exporter_ch_batch_buffer_rows")
+		waiting, errWaiting := tel.GetMetric("otelcol_exporter_ch_batch_blocks_waiting")
+		return err == nil && errWaiting == nil && sumOf(m) == 0 && sumOf(waiting) == 0
 	}, waitFor, tick)
 	metadatatest.AssertEqualExporterChBatchRowsInserted(t, tel, point(10, "table", "access_logs"), at)
 	metadatatest.AssertEqualExporterChBatchBufferRows(t, tel, point(0, "signal", "logs", "table", "access_logs"), at)

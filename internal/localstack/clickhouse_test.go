@@ -32,7 +32,7 @@ func startClickHouse(t *testing.T, opts localstack.ClickHouseOptions) *localstac
 
 // How long, and how often, tests look for something that happens in the background.
 const (
-	waitFor = 10 * time.Second
+	waitFor = 30 * time.Second
 	tick    = 20 * time.Millisecond
 )
 

@@ -45,7 +45,7 @@ func TestChildDiesWithItsKilledParent(t *testing.T) {
 	require.NoError(t, syscall.Kill(child, 0))
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
-	assert.Eventually(t, func() bool { return !running(child) }, 5*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return !running(child) }, waitFor, 10*time.Millisecond)
 }
 
 // running is false for a zombie, which a container without an init process may keep.
@@ -60,7 +60,7 @@ func TestKillEndsDescendants(t *testing.T) {
 		Name: "parent", Args: []string{"sh", "-c", "sleep 300 & echo $! >" + file + ".tmp; mv " + file + ".tmp " + file + "; wait"},
 	})
 	require.NoError(t, err)
-	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.FileExists(c, file) }, 5*time.Second, 5*time.Millisecond)
+	require.EventuallyWithT(t, func(c *assert.CollectT) { assert.FileExists(c, file) }, waitFor, 5*time.Millisecond)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	grandchild, err := strconv.Atoi(strings.TrimSpace(string(text)))
@@ -77,7 +77,7 @@ func TestStopKillsWhatDoesNotStop(t *testing.T) {
 		Name: "stubborn", Args: []string{"sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"}, LogFile: log,
 	})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return localstack.Tail(log, 1) == "ready" }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return localstack.Tail(log, 1) == "ready" }, waitFor, 5*time.Millisecond)
 	require.ErrorContains(t, p.Stop(50*time.Millisecond), "was killed")
 	select {
 	case <-p.Done():
@@ -93,9 +93,9 @@ func TestStopSendsTheStopSignal(t *testing.T) {
 		Args: []string{"sh", "-c", "trap 'echo bye; exit 0' INT; echo ready; while :; do sleep 0.01; done"},
 	})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return localstack.Tail(log, 1) == "ready" }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return localstack.Tail(log, 1) == "ready" }, waitFor, 5*time.Millisecond)
 	require.NoError(t, p.Pause())
-	require.NoError(t, p.Stop(5*time.Second), "a paused process too")
+	require.NoError(t, p.Stop(waitFor), "a paused process too")
 	assert.Equal(t, "ready\nbye", localstack.Tail(log, 5))
 	assert.NoError(t, p.Err())
 }

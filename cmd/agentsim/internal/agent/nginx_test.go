@@ -84,9 +84,9 @@ func TestRealNGINX(t *testing.T) {
 			cfg := config(t, g.Addr)
 			cfg.AccessLog = filepath.Join(n.Dir(), "logs", "access.log")
 			cfg.StubStatus, cfg.NginxConf, cfg.State = url+"/stub_status", filepath.Dir(n.ConfigFile()), time.Hour
+			cfg.FromStart = true
 			r := start(t, cfg)
 			waitFor(t, "stream", func() bool { return len(heartbeats(g)) > 1 })
-			time.Sleep(200 * time.Millisecond)
 			get(t, url+"/a?b=1")
 			get(t, url+"/retry")
 			get(t, url+"/retry")

@@ -119,11 +119,11 @@ func TestTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	code, stdout, stderr := run(t, "--gateway", g.Addr, "--tail", log, "--from-start", "--duration", "500ms", "--hostname", "h")
+	code, stdout, stderr := run(t, "--gateway", g.Addr, "--tail", log, "--from-start", "--duration", "1500ms", "--hostname", "h")
 	if code != exitOK || !strings.Contains(stdout, "sent 1 access") || !strings.Contains(stdout, "h-127-0-0-1") {
 		t.Errorf("code %d: %s %s", code, stdout, stderr)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }

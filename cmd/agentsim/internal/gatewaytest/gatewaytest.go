@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/avika-ai/avika-collector/internal/localstack"
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
@@ -41,7 +43,7 @@ type Gateway struct {
 func (g *Gateway) Start(t testing.TB, addr string, cfg *tls.Config) *Gateway {
 	t.Helper()
 	if addr == "" {
-		addr = "127.0.0.1:0"
+		addr = free(t)
 	}
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -57,6 +59,32 @@ func (g *Gateway) Start(t testing.TB, addr string, cfg *tls.Config) *Gateway {
 	go func() { defer close(served); _ = g.server.Serve(lis) }()
 	t.Cleanup(func() { g.Stop(); <-served })
 	return g
+}
+
+// free is an address that stays free while the gateway is away: what connects does not take its port.
+func free(t testing.TB) string {
+	t.Helper()
+	ports, err := localstack.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
+}
+
+// StopNoticed breaks all streams, and returns when an agent has noticed: it tries to connect.
+func (g *Gateway) StopNoticed(t testing.TB) {
+	t.Helper()
+	g.Stop()
+	lis, err := net.Listen("tcp", g.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	conn, err := lis.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 }
 
 // Stop breaks all streams.

@@ -58,7 +58,7 @@ func (f *follower) stop() {
 
 func (f *follower) expect(want ...string) {
 	f.t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		f.mu.Lock()
 		got := slices.Clone(f.lines)
@@ -107,18 +107,42 @@ func TestNewLinesPartialLinesAndBlankLines(t *testing.T) {
 func TestBeginsAtTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	write(t, path, "old\n")
-	f := start(t, path, Options{})
-	time.Sleep(30 * time.Millisecond)
-	write(t, path, "new\n")
-	f.expect("new")
+	begun(t, path).reads("new\n", "new")
 }
 
 func TestFileThatAppearsLater(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	f := start(t, path, Options{})
-	time.Sleep(20 * time.Millisecond)
-	write(t, path, "first\n")
-	f.expect("first")
+	begun(t, path).reads("first\n", "first")
+}
+
+// beginner is a tailer that has found where to start.
+type beginner struct {
+	t     *testing.T
+	lines []string
+	*tailer
+}
+
+func begun(t *testing.T, path string) *beginner {
+	t.Helper()
+	b := &beginner{t: t}
+	b.tailer = &tailer{path: path, o: Options{MaxLine: 100}, emit: func(l Line) error {
+		b.lines = append(b.lines, string(l.Text))
+		return nil
+	}}
+	t.Cleanup(b.close)
+	if err := b.begin(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// reads adds a text to the file and looks for lines.
+func (b *beginner) reads(text string, want ...string) {
+	b.t.Helper()
+	write(b.t, b.path, text)
+	if err := b.poll(b.t.Context()); err != nil || !slices.Equal(b.lines, want) {
+		b.t.Errorf("lines %q, want %q, error %v", b.lines, want, err)
+	}
 }
 
 // TestRotation renames the log as logrotate does, with NGINX writing to the old file until it reopens.

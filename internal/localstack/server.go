@@ -18,6 +18,8 @@ type server struct {
 	temporary string // removed by Stop
 	grace     time.Duration
 
+	restarting sync.Mutex // one at a time: they take the same ports
+
 	mu      sync.Mutex
 	process *Process
 }
@@ -69,6 +71,8 @@ func (s *server) Shutdown() error { return s.current().Stop(s.grace) }
 
 // Restart starts the server again on the same ports and data, after a graceful end when it still runs.
 func (s *server) Restart(ctx context.Context) error {
+	s.restarting.Lock()
+	defer s.restarting.Unlock()
 	if err := s.Shutdown(); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const (
 	startTimeout = 60 * time.Second
 	stopGrace    = 30 * time.Second
 	// WaitFor bounds how long something in the background may take, Tick is the time between two looks.
-	WaitFor = 30 * time.Second
+	WaitFor = time.Minute
 	Tick    = 50 * time.Millisecond
 )
 

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ const raced = 5
 // TestStreamsEndWithoutALoss: under load the gateway ends streams, by their age and by restarts. All that agents count as sent is
 // stored, once: with the library that stock agents use, and with frames that are written while the end is on its way.
 func TestStreamsEndWithoutALoss(t *testing.T) {
-	const total, restarts = 100_000, 3
+	const agents, rate, restarts = 20, 1000, 3
 	for _, transport := range []string{"grpc", "wire"} {
 		t.Run(transport, func(t *testing.T) {
 			ch := harness.StartClickHouse(t)
@@ -24,22 +25,25 @@ func TestStreamsEndWithoutALoss(t *testing.T) {
 				Config: "embedded:quickstart", ClickHouse: ch.Addr(),
 				Args: []string{"--set=receivers::avika::keepalive::server_parameters::max_connection_age=500ms"},
 			})
-			summary := make(chan map[string]any, 1)
-			go func() {
-				summary <- harness.RunFleet(t, g.AgentAddr(), "--transport", transport, "--agents=20", "--rate=1000", "--total=100000",
-					"--reconnect-wait=100ms", "--connect-rate=0")
-			}()
+			fleet := harness.StartFleet(t, g.AgentAddr(), "--transport", transport, "--agents", strconv.Itoa(agents), "--rate", strconv.Itoa(rate),
+				"--reconnect-wait=100ms", "--connect-rate=0", "--drain=60s")
+			underLoad := func() {
+				time.Sleep(time.Second) // streams reach their age
+				require.Eventually(t, func() bool { return received(t, g, "log_entry") > agents*rate }, harness.WaitFor, harness.Tick)
+			}
 			for range restarts {
-				time.Sleep(time.Second)
+				underLoad()
 				g.Restart()
 			}
-			sent := <-summary
+			underLoad()
+			summary := fleet.Stop()
 			g.Stop()
-			require.EqualValues(t, total, sent["log_entries"], sent)
-			require.GreaterOrEqual(t, sent["broken_streams"], 20.*(restarts+1), "streams ended by restarts and by age")
+			require.GreaterOrEqual(t, summary["broken_streams"], float64(agents*(restarts+1)), "streams ended by restarts and by age")
+			sent, ok := summary["log_entries"].(float64)
+			require.True(t, ok)
 			unique := ch.Uint(t, "SELECT uniqExact(request_id) FROM nginx_analytics.access_logs")
-			t.Logf("%v streams ended, %d of %d lines were lost", sent["broken_streams"], total-unique, total)
-			assert.LessOrEqual(t, total-unique, map[string]uint64{"grpc": raced}[transport])
+			t.Logf("%v streams ended, %d of %.0f lines were lost", summary["broken_streams"], int(sent)-int(unique), sent)
+			assert.LessOrEqual(t, int(sent)-int(unique), map[string]int{"grpc": raced}[transport])
 			assert.Equal(t, unique, ch.Uint(t, "SELECT count() FROM nginx_analytics.access_logs"), "lines are there twice")
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -71,11 +72,7 @@ func TestBalancers(t *testing.T) {
 	}
 }
 
-const (
-	balancedAgents = 12
-	// balancedLines take 20 s, twice as long as NGINX avoids a gateway that it could not reach before.
-	balancedLines = 24000
-)
+const balancedAgents = 12
 
 // underWay is how many lines each end of a connection may cost.
 var underWay = map[string]int{"stream": 1, "grpc": 100}
@@ -86,15 +83,13 @@ func requireBalanced(t *testing.T, kind string) {
 	gateways := agingGateways(t, ch)
 	gateways[0].Start()
 	addr := startBalancer(t, kind, gateways...)
-	done := make(chan map[string]any, 1)
-	go func() {
-		done <- harness.RunFleet(t, addr, "--agents", strconv.Itoa(balancedAgents), "--rate", "100", "--total", strconv.Itoa(balancedLines),
-			"--reconnect-wait", "200ms")
-	}()
-	require.Eventually(t, func() bool { return streams(t, gateways[0]) == balancedAgents }, harness.WaitFor, harness.Tick, "all agents are on the first gateway")
+	fleet := harness.StartFleet(t, addr, "--agents", strconv.Itoa(balancedAgents), "--rate", "100", "--reconnect-wait", "200ms", "--drain", "30s")
+	require.Eventually(t, func() bool { return streams(t, gateways[0]) >= balancedAgents }, harness.WaitFor, harness.Tick, "all agents are on the first gateway")
 	gateways[1].Start()
+	// NGINX avoids a gateway that it could not reach before for ten seconds.
 	require.Eventually(t, func() bool { return streams(t, gateways[1]) >= balancedAgents/3 }, harness.WaitFor, harness.Tick, "no agents moved to the second gateway")
-	requireCounted(t, kind, ch, gateways, <-done)
+	time.Sleep(6 * time.Second) // so that connections end at both
+	requireCounted(t, kind, ch, gateways, fleet.Stop())
 }
 
 // agingGateways end connections after 3 s, give or take 10 % so that agents do not all come at once.
@@ -117,13 +112,15 @@ func requireCounted(t *testing.T, kind string, ch *harness.ClickHouse, gateways 
 	for _, g := range gateways {
 		g.Stop() // everything that was read is stored now
 	}
-	require.EqualValues(t, balancedLines, summary["log_entries"], summary)
+	sent, ok := summary["log_entries"].(float64)
+	require.True(t, ok)
+	require.Positive(t, sent)
 	broken, ok := summary["broken_streams"].(float64)
 	require.True(t, ok)
 	require.GreaterOrEqual(t, int(broken), balancedAgents, "connections ended at their age")
 	stored := ch.Uint(t, "SELECT uniqExact(request_id) FROM nginx_analytics.access_logs")
-	lost := balancedLines - int(stored)
-	t.Logf("%d connections ended, %d of %d lines were lost with them", int(broken), lost, balancedLines)
+	lost := int(sent) - int(stored)
+	t.Logf("%d connections ended, %d of %d lines were lost with them", int(broken), lost, int(sent))
 	assert.LessOrEqual(t, lost, int(broken)*underWay[kind])
 	assert.Equal(t, stored, ch.Uint(t, "SELECT count() FROM nginx_analytics.access_logs"), "no line came twice")
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/avika-ai/avika-collector/cmd/agentsim/internal/counters"
 	"github.com/avika-ai/avika-collector/cmd/agentsim/internal/link"
 	"github.com/avika-ai/avika-collector/cmd/agentsim/internal/traffic"
@@ -27,6 +30,8 @@ type agent struct {
 	traffic   counters.Traffic
 	sentBytes int64
 
+	// hopeless says that a stream which was opened after the end of the traffic could not do what it was for.
+	hopeless bool
 	follow   bool
 	commands chan *agentv1.ServerCommand
 }
@@ -57,20 +62,31 @@ func (a *agent) run(ctx, hard context.Context) {
 		hard, cancelHard = context.WithDeadline(hard, a.end.Add(a.cfg.Drain))
 		defer cancelHard()
 	}
-	for !a.session(ctx, hard) && ctx.Err() == nil && hard.Err() == nil {
-		if !sleepUntil(ctx, time.Now().Add(a.cfg.ReconnectWait)) {
-			break
-		}
+	for !a.session(ctx, hard) && a.again(ctx, hard) {
 	}
 	a.totals.unsent.Add(max(0, a.entriesDue(time.Now())-a.sent))
 }
 
+// again waits for the time to connect again, and says whether to do so. Who has no stream when ctx ends still has to send what is due.
+func (a *agent) again(ctx, hard context.Context) bool {
+	next, ended := time.Now().Add(a.cfg.ReconnectWait), ctx.Err() != nil
+	if sleepUntil(ctx, next) {
+		return true
+	}
+	if a.stopBy(time.Now()); a.hopeless || a.finished(time.Now()) {
+		return false
+	}
+	return !ended || sleepUntil(hard, next)
+}
+
 // session is one stream; it says whether the agent has finished.
 func (a *agent) session(ctx, hard context.Context) bool {
+	late := ctx.Err() != nil
 	s, err := a.cfg.Dialer.Open(hard, link.Identity{AgentID: a.who.id, Hostname: a.who.host}, a.receive)
 	if err != nil {
 		a.totals.failed.Add(1)
 		a.totals.problem(fmt.Errorf("%s: %w", a.who.id, err))
+		a.hopeless = late
 		return false
 	}
 	defer s.Close()
@@ -83,6 +99,7 @@ func (a *agent) session(ctx, hard context.Context) bool {
 	if err := a.stream(ctx, hard, s); err != nil {
 		a.totals.broke(a.who.number, a.sent)
 		a.totals.problem(fmt.Errorf("%s: %w", a.who.id, err))
+		a.hopeless = late && status.Code(err) != codes.Unavailable
 		return false
 	}
 	return a.finish(hard, s)

@@ -249,6 +249,48 @@ func TestStopSendsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// An agent that waits for its next stream when the fleet is stopped still sends what is due.
+func TestStopBetweenStreams(t *testing.T) {
+	r := newReceived()
+	first, second := (&gatewaytest.Gateway{Received: r.add}).Start(t, "", nil), &gatewaytest.Gateway{Received: r.add}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r.when = func(r *received) bool { return r.report.LogEntries >= 200 }
+	r.then = func() {
+		first.StopNoticed(t)
+		second.Start(t, first.Addr, nil)
+		cancel()
+	}
+	cfg := config(first, link.Wire)
+	cfg.Agents, cfg.Duration, cfg.ReconnectWait = 1, 0, 2*time.Second
+	report, err := Run(ctx, cfg, io.Discard)
+	if err != nil || report.Unsent != 0 || report.Confirmed != 1 || report.Bootstraps != 2 || report.LogEntries < 2000 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+}
+
+// Without a gateway a fleet that is stopped ends at once.
+func TestStopWithoutAGateway(t *testing.T) {
+	g := new(gatewaytest.Gateway).Start(t, "", nil)
+	g.Stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cfg := config(g, link.Wire)
+	cfg.Duration, cfg.Drain = 0, time.Hour
+	report, err := Run(ctx, cfg, eachLine(cancel))
+	if err != nil || report.Unsent == 0 || report.Confirmed != 0 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+}
+
+// eachLine is called with each line of progress.
+type eachLine func()
+
+func (f eachLine) Write(line []byte) (int, error) {
+	f()
+	return len(line), nil
+}
+
 func TestCommands(t *testing.T) {
 	r := newReceived()
 	g := (&gatewaytest.Gateway{Received: r.add}).Start(t, "", nil)

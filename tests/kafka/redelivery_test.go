@@ -24,7 +24,7 @@ func TestWriterIsKilled(t *testing.T) {
 	ingest, writer := w.ingest("KAFKA_FLUSH_INTERVAL_MS=100"), w.writer()
 	stop := w.fleet(ingest, 20, 200)
 	again := 0.0
-	for range long(3, 12) {
+	for n := long(3, 12); n > 0 || again == 0 && n > -10; n-- { // until there was something between an insert and its commit
 		w.grows() // this writer has its partitions, and what the one before left has come again
 		time.Sleep(time.Second)
 		again += deduplicated(t, writer)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func browse(t *testing.T) *browser {
 	if err != nil {
 		testenv.Missing(t, "chromium is not installed (make servers does that)")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -108,7 +109,7 @@ func (b *browser) keepPicture() {
 }
 
 // patience bounds each step in the browser.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
@@ -161,8 +162,7 @@ func (b *browser) sees(text string) {
 func (b *browser) click(text string) {
 	b.t.Helper()
 	find := fmt.Sprintf(`[...(document.querySelector("dialog[open]") ?? document).querySelectorAll("button, a, summary")].find((e) => e.checkVisibility() && e.innerText.trim().startsWith(%q))`, text)
-	b.is(find)
-	b.do(chromedp.Evaluate[chromedp.Void](find + ".click()"))
+	b.is("((e) => e && (e.click(), true))(" + strings.ReplaceAll(find, "%", "%%") + ")") // in one go: the page changes by itself
 }
 
 // press sends keys to what has the focus.

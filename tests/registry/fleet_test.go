@@ -51,7 +51,7 @@ func commands(t *testing.T, c *cluster, agents []*agent) {
 	for i := range 20 {
 		a, asked := agents[i], c.gateways[(i+1)%gateways]
 		made := ask(t, asked, a.id, `{"type":"reload"}`)
-		received := <-a.commands
+		received := takes(t, a)
 		assert.Equal(t, made.ID, received.CommandId)
 		assert.Equal(t, "RELOAD", received.GetAction().GetType())
 		a.result(received.CommandId, i%2 == 0, "as asked")
@@ -59,15 +59,15 @@ func commands(t *testing.T, c *cluster, agents []*agent) {
 	}
 	a := agents[1]
 	update := ask(t, c.gateways[0], a.id, `{"type":"update","update":{"version":"1.111","url":"https://updates.example/1.111"}}`)
-	assert.Equal(t, "1.111", (<-a.commands).GetUpdate().GetVersion())
+	assert.Equal(t, "1.111", takes(t, a).GetUpdate().GetVersion())
 	becomes(t, c.gateways[3], update.ID, "sent")
 	a.leave()
 	a.version = "1.111"
 	a.join(c.gateways[2].AgentAddr())
 	becomes(t, c.gateways[3], update.ID, "succeeded")
 
-	waiting := ask(t, c.gateways[0], agents[2].id, `{"type":"restart","expires_in_seconds":1}`)
-	<-agents[2].commands
+	waiting := ask(t, c.gateways[0], agents[2].id, `{"type":"restart","expires_in_seconds":10}`)
+	takes(t, agents[2])
 	becomes(t, c.gateways[1], waiting.ID, "sent")
 	agents[3].leave()
 	expiring := ask(t, c.gateways[0], agents[3].id, `{"type":"restart","expires_in_seconds":1}`)
@@ -119,6 +119,7 @@ func agentsPort(t *testing.T, c *cluster) {
 }
 
 func metrics(t *testing.T, g *harness.Gateway) {
+	everywhere(t, []*harness.Gateway{g}, "status=online", fleet, harness.WaitFor)
 	m := g.Metrics(t)
 	for _, name := range []string{
 		"nginx_gateway_info", "nginx_gateway_agents_total", "nginx_gateway_messages_total", "nginx_gateway_db_operations_total", "nginx_gateway_db_latency_avg_ms",
@@ -156,14 +157,11 @@ func revoked(t *testing.T, c *cluster, a *agent) {
 	assert.Equal(t, codes.PermissionDenied, ended(t, stream))
 	assert.Equal(t, codes.PermissionDenied, ended(t, a.join(c.gateways[1].AgentAddr())), "refused everywhere")
 	require.Equal(t, http.StatusOK, call(t, c.gateways[2], http.MethodPost, "/api/v1/agents/"+a.id+"/approve", "", nil))
-	require.Eventually(t, func() bool {
-		stream := a.join(c.gateways[4].AgentAddr())
-		select {
-		case <-stream.done:
-			return false
-		case <-time.After(500 * time.Millisecond):
-			return true
+	require.EventuallyWithT(t, func(ct *assert.CollectT) {
+		if isDone(a.stream) { // this gateway does not know yet
+			a.join(c.gateways[4].AgentAddr())
 		}
+		assert.Equal(ct, 1, agentsAt(ct, c.gateways[4], "status=online&text="+a.id).Total)
 	}, harness.WaitFor, harness.Tick)
 	everywhere(t, c.gateways, "status=online", fleet, harness.WaitFor)
 }
@@ -198,7 +196,7 @@ func paused(t *testing.T, c *cluster, agents []*agent) {
 	c.gateways[1].Resume()
 	t.Logf("online again %s after it woke", everywhere(t, c.gateways, "status=online", fleet, harness.WaitFor))
 	for _, g := range c.gateways {
-		assert.Equal(t, 1, agentsAt(t, g, "text="+moved.id+"&gateway=gateway-2").Total, "the gateway that slept does not take the agent back")
+		shows(t, g, moved.id, "online", "gateway-2") // the gateway that slept does not take the agent back
 	}
 }
 

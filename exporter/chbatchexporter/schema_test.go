@@ -272,10 +272,12 @@ func TestTablesOfManyRowsCostLess(t *testing.T) {
 	engine := func(table string) string {
 		return mustQuery(t, "SELECT engine_full FROM system.tables WHERE database = '"+cfg.Database+"' AND name = '"+table+"'")
 	}
-	known := mustQuery(t, "SELECT count() FROM system.merge_tree_settings WHERE name = 'merge_selector_base'") == "1"
-	for _, table := range []string{"access_logs", "otel_logs", "otel_traces"} {
-		assert.Equal(t, known, strings.Contains(engine(table), "merge_selector_base = 10"), table)
+	for name, value := range map[string]string{"merge_selector_base": "50", "min_level_for_wide_part": "1"} {
+		known := mustQuery(t, "SELECT count() FROM system.merge_tree_settings WHERE name = '"+name+"'") == "1"
+		for _, table := range []string{"access_logs", "otel_logs", "otel_traces"} {
+			assert.Equal(t, known, strings.Contains(engine(table), name+" = "+value), table)
+		}
+		assert.NotContains(t, engine("traffic_5min"), name)
 	}
-	assert.NotContains(t, engine("traffic_5min"), "merge_selector_base")
 	assert.NotContains(t, engine("access_logs"), "single_stream")
 }

@@ -12,10 +12,13 @@ import (
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
 )
 
-// leanSettings make a table of many rows cost ClickHouse less (docs/adr/036). Servers know them since 24.12 or later.
+// leanSettings make a table of many rows cost ClickHouse less (docs/adr/036). Older servers do not know them all.
 var leanSettings = map[string]string{
-	// A merge takes parts that are ten times as large as the largest of them, not five: a row is rewritten less often.
-	"merge_selector_base": "10",
+	// An insert makes one file, not two for each column; the first merge makes those.
+	"min_level_for_wide_part": "1",
+	// A merge takes parts that together are fifty times as large as the largest of them, not five: a row is rewritten less often. The
+	// more parts a partition has, the less ClickHouse asks for, from 50 parts on twice: so there are about 50 at most.
+	"merge_selector_base": "50",
 	// One file for a column of strings, not two.
 	"string_serialization_version": "'single_stream'",
 	// No statistics of every column at every merge: queries go by time and sort key.

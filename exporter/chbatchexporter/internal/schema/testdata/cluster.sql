@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`access_logs_local` ON CLUSTER `mai
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`access_logs_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `remote_addr` String, ADD COLUMN IF NOT EXISTS `request_method` LowCardinality(String), ADD COLUMN IF NOT EXISTS `request_uri` String, ADD COLUMN IF NOT EXISTS `status` UInt16, ADD COLUMN IF NOT EXISTS `body_bytes_sent` UInt64, ADD COLUMN IF NOT EXISTS `request_time` Float32, ADD COLUMN IF NOT EXISTS `request_id` String, ADD COLUMN IF NOT EXISTS `upstream_addr` String, ADD COLUMN IF NOT EXISTS `upstream_status` LowCardinality(String), ADD COLUMN IF NOT EXISTS `upstream_connect_time` Float32, ADD COLUMN IF NOT EXISTS `upstream_header_time` Float32, ADD COLUMN IF NOT EXISTS `upstream_response_time` Float32, ADD COLUMN IF NOT EXISTS `user_agent` String, ADD COLUMN IF NOT EXISTS `referer` String, ADD COLUMN IF NOT EXISTS `labels` Map(String, String), ADD COLUMN IF NOT EXISTS `client_ip` String, ADD COLUMN IF NOT EXISTS `country` String, ADD COLUMN IF NOT EXISTS `country_code` String, ADD COLUMN IF NOT EXISTS `city` String, ADD COLUMN IF NOT EXISTS `region` String, ADD COLUMN IF NOT EXISTS `latitude` Float64, ADD COLUMN IF NOT EXISTS `longitude` Float64, ADD COLUMN IF NOT EXISTS `timezone` String, ADD COLUMN IF NOT EXISTS `isp` String, ADD COLUMN IF NOT EXISTS `is_bot` UInt8, ADD COLUMN IF NOT EXISTS `browser_family` String, ADD COLUMN IF NOT EXISTS `browser_version` String, ADD COLUMN IF NOT EXISTS `os_family` String, ADD COLUMN IF NOT EXISTS `os_version` String, ADD COLUMN IF NOT EXISTS `device_type` String, ADD COLUMN IF NOT EXISTS `trace_id` String, ADD COLUMN IF NOT EXISTS `span_id` String, ADD COLUMN IF NOT EXISTS `host` LowCardinality(String), ADD COLUMN IF NOT EXISTS `scheme` LowCardinality(String), ADD COLUMN IF NOT EXISTS `protocol` LowCardinality(String), ADD COLUMN IF NOT EXISTS `cache_status` LowCardinality(String), ADD COLUMN IF NOT EXISTS `x_forwarded_for` String, ADD COLUMN IF NOT EXISTS `raw` String CODEC(ZSTD(1));
 
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`error_logs_local` ON CLUSTER `main
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`error_logs_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `level` LowCardinality(String), ADD COLUMN IF NOT EXISTS `pid` UInt32, ADD COLUMN IF NOT EXISTS `tid` UInt32, ADD COLUMN IF NOT EXISTS `connection` UInt64, ADD COLUMN IF NOT EXISTS `message` String CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS `client` String, ADD COLUMN IF NOT EXISTS `server` String, ADD COLUMN IF NOT EXISTS `request` String CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS `upstream` String, ADD COLUMN IF NOT EXISTS `host` String, ADD COLUMN IF NOT EXISTS `raw` String CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -96,7 +96,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`nginx_metrics_local` ON CLUSTER `m
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(30)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`nginx_metrics_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `active_connections` UInt32, ADD COLUMN IF NOT EXISTS `accepted_connections` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `handled_connections` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `total_requests` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `reading` UInt32, ADD COLUMN IF NOT EXISTS `writing` UInt32, ADD COLUMN IF NOT EXISTS `waiting` UInt32, ADD COLUMN IF NOT EXISTS `requests_per_second` Float64, ADD COLUMN IF NOT EXISTS `status_2xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `status_3xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `status_4xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `status_5xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `bytes_in` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `bytes_out` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -121,7 +121,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`system_metrics_local` ON CLUSTER `
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(30)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`system_metrics_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `cpu_usage` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `memory_usage` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `memory_total` UInt64 CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `memory_used` UInt64 CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `network_rx_bytes` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `network_tx_bytes` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `network_rx_rate` Float32, ADD COLUMN IF NOT EXISTS `network_tx_rate` Float32, ADD COLUMN IF NOT EXISTS `cpu_user` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `cpu_system` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `cpu_iowait` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -141,7 +141,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`gateway_metrics_local` ON CLUSTER 
 PARTITION BY toDate(timestamp)
 ORDER BY (gateway_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(30)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`gateway_metrics_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `gateway_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `eps` Float32, ADD COLUMN IF NOT EXISTS `active_connections` UInt32, ADD COLUMN IF NOT EXISTS `cpu_usage` Float32, ADD COLUMN IF NOT EXISTS `memory_mb` Float32, ADD COLUMN IF NOT EXISTS `goroutines` UInt32, ADD COLUMN IF NOT EXISTS `db_latency_ms` Float32, ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -220,7 +220,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_logs_local` ON CLUSTER `main`
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_logs` ON CLUSTER `main` AS `nginx_analytics`.`otel_logs_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_logs_local', rand());
 
@@ -248,7 +248,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_local` ON CLUSTER `mai
 PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
 TTL toDateTime(Timestamp) + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces` ON CLUSTER `main` AS `nginx_analytics`.`otel_traces_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_traces_local', rand());
 
@@ -261,7 +261,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts_local` ON 
 PARTITION BY toDate(Start)
 ORDER BY (TraceId, Start)
 TTL Start + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts` ON CLUSTER `main` AS `nginx_analytics`.`otel_traces_trace_id_ts_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_traces_trace_id_ts_local', rand());
 
@@ -287,7 +287,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_gauge_local` ON CLUST
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_gauge` ON CLUSTER `main` AS `nginx_analytics`.`otel_metrics_gauge_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_metrics_gauge_local', rand());
 
@@ -315,7 +315,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_sum_local` ON CLUSTER
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_sum` ON CLUSTER `main` AS `nginx_analytics`.`otel_metrics_sum_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_metrics_sum_local', rand());
 
@@ -347,7 +347,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_histogram_local` ON C
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_histogram` ON CLUSTER `main` AS `nginx_analytics`.`otel_metrics_histogram_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_metrics_histogram_local', rand());
 
@@ -383,7 +383,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_exponential_histogram
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_exponential_histogram` ON CLUSTER `main` AS `nginx_analytics`.`otel_metrics_exponential_histogram_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_metrics_exponential_histogram_local', rand());
 
@@ -410,7 +410,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_summary_local` ON CLU
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, merge_with_ttl_timeout = 3600, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, merge_with_ttl_timeout = 3600, min_level_for_wide_part = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, storage_policy = 'tiered', string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_summary` ON CLUSTER `main` AS `nginx_analytics`.`otel_metrics_summary_local` ENGINE = Distributed('main', 'nginx_analytics', 'otel_metrics_summary_local', rand());
 

@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`access_logs` (
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`access_logs` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `remote_addr` String, ADD COLUMN IF NOT EXISTS `request_method` LowCardinality(String), ADD COLUMN IF NOT EXISTS `request_uri` String, ADD COLUMN IF NOT EXISTS `status` UInt16, ADD COLUMN IF NOT EXISTS `body_bytes_sent` UInt64, ADD COLUMN IF NOT EXISTS `request_time` Float32, ADD COLUMN IF NOT EXISTS `request_id` String, ADD COLUMN IF NOT EXISTS `upstream_addr` String, ADD COLUMN IF NOT EXISTS `upstream_status` LowCardinality(String), ADD COLUMN IF NOT EXISTS `upstream_connect_time` Float32, ADD COLUMN IF NOT EXISTS `upstream_header_time` Float32, ADD COLUMN IF NOT EXISTS `upstream_response_time` Float32, ADD COLUMN IF NOT EXISTS `user_agent` String, ADD COLUMN IF NOT EXISTS `referer` String, ADD COLUMN IF NOT EXISTS `labels` Map(String, String), ADD COLUMN IF NOT EXISTS `client_ip` String, ADD COLUMN IF NOT EXISTS `country` String, ADD COLUMN IF NOT EXISTS `country_code` String, ADD COLUMN IF NOT EXISTS `city` String, ADD COLUMN IF NOT EXISTS `region` String, ADD COLUMN IF NOT EXISTS `latitude` Float64, ADD COLUMN IF NOT EXISTS `longitude` Float64, ADD COLUMN IF NOT EXISTS `timezone` String, ADD COLUMN IF NOT EXISTS `isp` String, ADD COLUMN IF NOT EXISTS `is_bot` UInt8, ADD COLUMN IF NOT EXISTS `browser_family` String, ADD COLUMN IF NOT EXISTS `browser_version` String, ADD COLUMN IF NOT EXISTS `os_family` String, ADD COLUMN IF NOT EXISTS `os_version` String, ADD COLUMN IF NOT EXISTS `device_type` String, ADD COLUMN IF NOT EXISTS `trace_id` String, ADD COLUMN IF NOT EXISTS `span_id` String, ADD COLUMN IF NOT EXISTS `host` LowCardinality(String), ADD COLUMN IF NOT EXISTS `scheme` LowCardinality(String), ADD COLUMN IF NOT EXISTS `protocol` LowCardinality(String), ADD COLUMN IF NOT EXISTS `cache_status` LowCardinality(String), ADD COLUMN IF NOT EXISTS `x_forwarded_for` String, ADD COLUMN IF NOT EXISTS `raw` String CODEC(ZSTD(1));
 
@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`error_logs` (
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`error_logs` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `level` LowCardinality(String), ADD COLUMN IF NOT EXISTS `pid` UInt32, ADD COLUMN IF NOT EXISTS `tid` UInt32, ADD COLUMN IF NOT EXISTS `connection` UInt64, ADD COLUMN IF NOT EXISTS `message` String CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS `client` String, ADD COLUMN IF NOT EXISTS `server` String, ADD COLUMN IF NOT EXISTS `request` String CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS `upstream` String, ADD COLUMN IF NOT EXISTS `host` String, ADD COLUMN IF NOT EXISTS `raw` String CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -92,7 +92,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`nginx_metrics` (
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(30)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`nginx_metrics` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `active_connections` UInt32, ADD COLUMN IF NOT EXISTS `accepted_connections` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `handled_connections` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `total_requests` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `reading` UInt32, ADD COLUMN IF NOT EXISTS `writing` UInt32, ADD COLUMN IF NOT EXISTS `waiting` UInt32, ADD COLUMN IF NOT EXISTS `requests_per_second` Float64, ADD COLUMN IF NOT EXISTS `status_2xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `status_3xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `status_4xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `status_5xx` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `bytes_in` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `bytes_out` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -115,7 +115,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`system_metrics` (
 PARTITION BY toDate(timestamp)
 ORDER BY (instance_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(30)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`system_metrics` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `instance_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `cpu_usage` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `memory_usage` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `memory_total` UInt64 CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `memory_used` UInt64 CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `network_rx_bytes` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `network_tx_bytes` UInt64 CODEC(DoubleDelta, LZ4), ADD COLUMN IF NOT EXISTS `network_rx_rate` Float32, ADD COLUMN IF NOT EXISTS `network_tx_rate` Float32, ADD COLUMN IF NOT EXISTS `cpu_user` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `cpu_system` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `cpu_iowait` Float32 CODEC(Gorilla, LZ4), ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -133,7 +133,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`gateway_metrics` (
 PARTITION BY toDate(timestamp)
 ORDER BY (gateway_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(30)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 ALTER TABLE `nginx_analytics`.`gateway_metrics` ADD COLUMN IF NOT EXISTS `timestamp` DateTime64(3) CODEC(Delta, LZ4), ADD COLUMN IF NOT EXISTS `gateway_id` LowCardinality(String), ADD COLUMN IF NOT EXISTS `eps` Float32, ADD COLUMN IF NOT EXISTS `active_connections` UInt32, ADD COLUMN IF NOT EXISTS `cpu_usage` Float32, ADD COLUMN IF NOT EXISTS `memory_mb` Float32, ADD COLUMN IF NOT EXISTS `goroutines` UInt32, ADD COLUMN IF NOT EXISTS `db_latency_ms` Float32, ADD COLUMN IF NOT EXISTS `labels` Map(String, String);
 
@@ -207,7 +207,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_logs` (
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
 TTL toDateTime(Timestamp) + toIntervalDay(3)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces` (
     `Timestamp` DateTime64(9) CODEC(Delta, ZSTD(1)),
@@ -233,7 +233,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces` (
 PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
 TTL toDateTime(Timestamp) + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts` (
     `TraceId` String CODEC(ZSTD(1)),
@@ -244,7 +244,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_traces_trace_id_ts` (
 PARTITION BY toDate(Start)
 ORDER BY (TraceId, Start)
 TTL Start + toIntervalDay(7)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_gauge` (
     `ResourceAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -268,7 +268,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_gauge` (
 ) ENGINE = MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_sum` (
     `ResourceAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -294,7 +294,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_sum` (
 ) ENGINE = MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_histogram` (
     `ResourceAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -324,7 +324,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_histogram` (
 ) ENGINE = MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_exponential_histogram` (
     `ResourceAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -358,7 +358,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_exponential_histogram
 ) ENGINE = MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_summary` (
     `ResourceAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -383,7 +383,7 @@ CREATE TABLE IF NOT EXISTS `nginx_analytics`.`otel_metrics_summary` (
 ) ENGINE = MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS auto_statistics_types = '', merge_selector_base = 10, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
+SETTINGS auto_statistics_types = '', merge_selector_base = 50, min_level_for_wide_part = 1, non_replicated_deduplication_window = 10000, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS `nginx_analytics`.`traffic_5min_mv` TO `nginx_analytics`.`traffic_5min` AS SELECT toStartOfFiveMinutes(timestamp) AS ts, instance_id, count() AS requests, countIf(status >= 400) AS errors,
     countIf(status BETWEEN 200 AND 299) AS s2xx, countIf(status BETWEEN 300 AND 399) AS s3xx,

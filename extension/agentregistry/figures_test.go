@@ -80,7 +80,7 @@ func beatOnce(s agentsession.Session, id, second int) {
 		Labels:    map[string]string{"environment": []string{"prod", "test"}[id%2], "rack": strconv.Itoa(id % 100)},
 		Instances: []*agentv1.NginxInstance{{Pid: "1", Version: "1.24.0", ConfPath: "/etc/nginx/nginx.conf", Status: "RUNNING"}},
 	})
-	s.Metrics(now, &agentv1.NginxMetrics{TotalRequests: int64(second * id)})
+	s.Metrics(now, int64(second*id))
 }
 
 // beat has all agents send a heartbeat and a sample each second, until the context ends.

@@ -83,7 +83,7 @@ type BatchConfig struct {
 	// MaxBytes is the size, as received, after which a batch goes to the pipeline.
 	MaxBytes int `mapstructure:"max_bytes"`
 
-	// Timeout is how long the first record of a batch waits for others.
+	// Timeout is how long the first record of a batch waits for others. Samples of a stream that sends nothing else go on to Gather at once.
 	Timeout time.Duration `mapstructure:"timeout"`
 
 	// Gather is how long the batch of a stream waits for those of others, to be handed over with them in one call. Pipelines do

@@ -85,6 +85,9 @@ func (r *avikaReceiver) deliverSamples(ctx context.Context, parcels []parcel) {
 	}
 	translator := r.translators.Get().(*translate.Translator)
 	metrics, counts := translator.Metrics(samples...)
+	for i := range parcels {
+		parcels[i].batch.releaseSamples()
+	}
 	r.telemetry.refusedValues(counts.RefusedValues)
 	released := true
 	if counts.Points > 0 {

@@ -78,6 +78,22 @@ func TestWholeBatchesDoNotWait(t *testing.T) {
 	g.requireAllOnce(1, 1000)
 }
 
+// A stream that sends nothing but samples does not wait for more of its own.
+func TestSamplesOfAQuietStreamDoNotWait(t *testing.T) {
+	g := startRig(t, func(c *Config) { c.Batch.Timeout, c.Batch.Gather = time.Hour, time.Millisecond })
+	stream := g.dial()
+	for n := range 5 {
+		require.NoError(t, stream.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: int64(n)})))
+		eventually(t, func() bool { return len(g.totals()) == n+1 })
+	}
+	require.NoError(t, stream.Send(withID(testAgent, numbered(0, 0))))
+	require.NoError(t, stream.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 5})))
+	require.NoError(t, stream.CloseSend())
+	eventually(t, func() bool { return len(g.totals()) == 6 })
+	g.requireAllOnce(1, 1)
+	require.Equal(t, []int64{0, 1, 2, 3, 4, 5}, g.totals())
+}
+
 // With reuse, a consumer of samples may copy what it needs or hold a reference; either way they do not change under its hands.
 func TestSamplesAreReused(t *testing.T) {
 	g := newRig(t, func(c *Config) { c.Batch.Reuse = true })

@@ -2,6 +2,7 @@ package avikareceiver
 
 import (
 	"bytes"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -168,11 +169,15 @@ func (s *stream) takenByTail() bool {
 
 // decode reads a report with the generated code, or says why it is refused.
 func (s *stream) decode(report proto.Message) string {
+	return s.decodeWith(func(b []byte) error { return proto.Unmarshal(b, report) })
+}
+
+func (s *stream) decodeWith(unmarshal func([]byte) error) string {
 	switch {
 	case len(s.message.Payload) > maxReport:
 		s.receiver.telemetry.limit("report", "Refused a heartbeat, sample or snapshot of more than 1 MiB")
 		return refusedSize
-	case proto.Unmarshal(s.message.Payload, report) != nil:
+	case unmarshal(s.message.Payload) != nil:
 		return refusedMalformed
 	default:
 		return ""
@@ -208,15 +213,19 @@ func (s *stream) countLabels() {
 	}
 }
 
+// decodedMetrics keeps messages for reuse: each goroutine that reads needs one, not each stream.
+var decodedMetrics = sync.Pool{New: func() any { return new(wire.Metrics) }}
+
 func (s *stream) metrics(size int, wait bool) (admission, error) {
 	now := s.now()
-	message := &agentv1.NginxMetrics{}
-	if reason := s.decode(message); reason != "" {
+	message := decodedMetrics.Get().(*wire.Metrics)
+	defer decodedMetrics.Put(message)
+	if reason := s.decodeWith(message.Unmarshal); reason != "" {
 		return admitted, s.refuseMessage(reason)
 	}
 	answer := s.outlet.metrics(s, message, now, size, wait)
 	if s.session != nil && answer == admitted {
-		s.session.Metrics(time.Unix(s.message.Timestamp, 0), message)
+		s.session.Metrics(time.Unix(s.message.Timestamp, 0), message.TotalRequests)
 	}
 	return answer, nil
 }

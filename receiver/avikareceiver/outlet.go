@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/avika-ai/avika-collector/proto/agentv1"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/translate"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
 // outlet carries what a stream receives to the pipeline: one batch is being filled while the one before is delivered. When the
@@ -22,27 +22,15 @@ type outlet struct {
 	pending pending
 	// delivering says that a batch is with the pipeline; due that the pending one need not wait for more.
 	delivering, due, closed bool
-	timer                   *time.Timer
+	// onlySamples says that there were no entries in the batch before, if there was one.
+	onlySamples bool
+	timer       *time.Timer
 	// room gets a token when a delivery is done.
 	room chan struct{}
 }
 
-// pending is a batch that is being filled. Log entries stay encoded until they are delivered: that takes a
-// third of the memory, and the garbage collector has nothing to look at in them.
-type pending struct {
-	entries  []translate.Entry
-	segments []translate.Segment
-	samples  []translate.Sample
-	// room is where encoded entries go; expected is the size of the batch before.
-	room     translate.Room
-	expected int
-	// bytes is the size as received, reserved what is taken of the receiver's budget.
-	bytes    int
-	reserved int64
-}
-
 func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outlet {
-	return &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1)}
+	return &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1), onlySamples: true}
 }
 
 // admission is the answer to a message that wants to be held.
@@ -77,7 +65,7 @@ func (o *outlet) log(s *stream, encoded []byte, size int, wait bool) admission {
 }
 
 // metrics adds a sample like log.
-func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, size int, wait bool) admission {
+func (o *outlet) metrics(s *stream, message *wire.Metrics, now int64, size int, wait bool) admission {
 	if !o.receiver.translation.Metrics {
 		return admitted
 	}
@@ -85,7 +73,10 @@ func (o *outlet) metrics(s *stream, message *agentv1.NginxMetrics, now int64, si
 		o.giveUp(answer, signalMetrics)
 		return answer
 	}
-	o.pending.samples = append(o.pending.samples, s.agent.Sample(message, s.message.Timestamp, now))
+	if o.pending.samples == nil {
+		o.pending.samples = *sampleLists.Get().(*[]translate.Sample)
+	}
+	o.pending.samples = s.agent.AddSample(o.pending.samples, message, s.message.Timestamp, now)
 	o.added(size)
 	return admitted
 }
@@ -173,12 +164,18 @@ func (o *outlet) added(size int) {
 		if first {
 			o.arm()
 		}
-	case o.full():
+	case o.full(), first && o.lone():
 		o.handOver()
 	case first:
 		o.arm()
 	}
 	o.mu.Unlock()
+}
+
+// lone says that a first sample need not wait for company from its own stream, which has sent nothing else of late. It finds that of others
+// in the gatherer, and thousands of quiet streams need no timer each second.
+func (o *outlet) lone() bool {
+	return o.onlySamples && len(o.pending.samples) > 0 && o.receiver.gatherer != nil
 }
 
 // arm makes the batch due after the configured time.
@@ -230,6 +227,7 @@ func (o *outlet) handOver() {
 // take leaves an empty batch behind.
 func (o *outlet) take() pending {
 	batch := o.pending
+	o.onlySamples = len(batch.entries) == 0
 	o.pending, o.due = pending{expected: batch.bytes}, false
 	return batch
 }
@@ -247,35 +245,5 @@ func (o *outlet) delivered(batch *pending) {
 	select {
 	case o.room <- struct{}{}:
 	default:
-	}
-}
-
-// entryLists keeps lists of entries for reuse; the entries themselves go with the data.
-var entryLists = sync.Pool{New: func() any { return new([]translate.Entry) }}
-
-func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
-	if p.entries == nil {
-		p.entries = *entryLists.Get().(*[]translate.Entry)
-	}
-	if n := len(p.segments); n == 0 || p.segments[n-1].Resource != resource {
-		p.segments = append(p.segments, translate.Segment{Resource: resource, From: len(p.entries)})
-	}
-	p.entries = append(p.entries, entry)
-}
-
-// keep copies an entry into memory that lives as long as the data that are made of it. A batch that is as small as the one before
-// gets no more than it needs.
-func (p *pending) keep(encoded []byte) []byte {
-	return p.room.Keep(encoded, max(p.bytes, p.expected))
-}
-
-// release gives the list of entries back.
-func (p *pending) release() {
-	p.room = translate.Room{}
-	if p.entries != nil {
-		clear(p.entries)
-		list := p.entries[:0]
-		entryLists.Put(&list)
-		p.entries = nil
 	}
 }

@@ -96,8 +96,8 @@ func (s *sessionDouble) Unchanged(at time.Time, uptime float64) bool {
 	return true
 }
 
-func (s *sessionDouble) Metrics(at time.Time, m *agentv1.NginxMetrics) {
-	s.add("metrics %d %d", at.Unix(), m.GetTotalRequests())
+func (s *sessionDouble) Metrics(at time.Time, requests int64) {
+	s.add("metrics %d %d", at.Unix(), requests)
 }
 
 func (s *sessionDouble) State(at time.Time, m *agentv1.StateSnapshot) {

@@ -67,8 +67,8 @@ type Session interface {
 	// Unchanged reports liveness in place of a heartbeat that says the same as the newest one before it, but for the uptime, in
 	// seconds. It reports false, and has no effect, when the session needs the whole message.
 	Unchanged(queued time.Time, uptime float64) bool
-	// Metrics reports a sample, for the agent's rate. The session does not keep the message.
-	Metrics(queued time.Time, message *agentv1.NginxMetrics)
+	// Metrics reports how many requests NGINX has served, as a sample says, for the agent's rate.
+	Metrics(queued time.Time, totalRequests int64)
 	// State reports the agent's configuration hashes. The session keeps the message.
 	State(queued time.Time, message *agentv1.StateSnapshot)
 	// CommandResult reports what became of a command.

@@ -279,7 +279,7 @@ func TestConcurrentUseOfASession(t *testing.T) {
 					return
 				}
 				beat(session, fmt.Sprint(round))
-				session.Metrics(time.Now(), &agentv1.NginxMetrics{TotalRequests: int64(round)})
+				session.Metrics(time.Now(), int64(round))
 				session.State(time.Now(), &agentv1.StateSnapshot{ConfigHash: fmt.Sprint(round)})
 				session.Tailing()
 				session.Close()

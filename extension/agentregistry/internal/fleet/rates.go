@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/store"
-	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
 // rates turns an agent's request counter into points of requests per second, one per RateInterval.
@@ -23,7 +22,7 @@ type sample struct {
 }
 
 // Metrics implements agentsession.Session.
-func (s *session) Metrics(queued time.Time, message *agentv1.NginxMetrics) {
+func (s *session) Metrics(queued time.Time, totalRequests int64) {
 	s.fleet.messages.Add(1)
 	now := s.fleet.Now()
 	s.mu.Lock()
@@ -32,7 +31,7 @@ func (s *session) Metrics(queued time.Time, message *agentv1.NginxMetrics) {
 		return
 	}
 	s.seen = time.Now()
-	s.rates.add(sample{at: queued, total: message.TotalRequests}, now)
+	s.rates.add(sample{at: queued, total: totalRequests}, now)
 }
 
 func (r *rates) add(next sample, now time.Time) {

@@ -141,12 +141,12 @@ func TestAClockThatIsPutRight(t *testing.T) {
 	session := connect(t, f, "a")
 	ahead, now := time.Now().Add(time.Hour), time.Now()
 	session.Heartbeat(ahead, &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0", AgentVersion: "1.110"})
-	session.Metrics(ahead, &agentv1.NginxMetrics{TotalRequests: 1000})
+	session.Metrics(ahead, 1000)
 	session.Heartbeat(now, &agentv1.Heartbeat{Hostname: "h", Version: "1.24.0", AgentVersion: "1.111"})
 	state, _ := f.Get("a")
 	assert.Equal(t, "1.111", state.Facts.AgentVersion)
-	session.Metrics(now, &agentv1.NginxMetrics{TotalRequests: 1100})
-	session.Metrics(now.Add(5*time.Second), &agentv1.NginxMetrics{TotalRequests: 1600})
+	session.Metrics(now, 1100)
+	session.Metrics(now.Add(5*time.Second), 1600)
 	eventually(t, f, "a", "at 100 requests/s", func(s State) bool {
 		rate, ok := s.Rate()
 		return ok && rate == 100
@@ -161,7 +161,7 @@ func TestTimesBeyondAllCalendars(t *testing.T) {
 	for _, queued := range []int64{math.MaxInt64, 1 << 45, -1 << 45, math.MinInt64} {
 		session.Heartbeat(time.Unix(queued, 0), &agentv1.Heartbeat{Hostname: fmt.Sprint(queued), Version: "1.24.0"})
 		session.State(time.Unix(queued, 0), &agentv1.StateSnapshot{ConfigHash: fmt.Sprint(queued)})
-		session.Metrics(time.Unix(queued, 0), &agentv1.NginxMetrics{TotalRequests: queued})
+		session.Metrics(time.Unix(queued, 0), queued)
 		state, _ := f.Get("a")
 		assert.Equal(t, fmt.Sprint(queued), state.Facts.Hostname)
 		_, err := json.Marshal(state.Agent)
@@ -176,8 +176,8 @@ func TestRatesReachOtherGateways(t *testing.T) {
 	session := connect(t, one, "a")
 	eventually(t, two, "a", "online", online)
 	at := time.Now()
-	session.Metrics(at, &agentv1.NginxMetrics{TotalRequests: 100})
-	session.Metrics(at.Add(5*time.Second), &agentv1.NginxMetrics{TotalRequests: 600})
+	session.Metrics(at, 100)
+	session.Metrics(at.Add(5*time.Second), 600)
 	eventually(t, two, "a", "at 100 requests/s", func(s State) bool {
 		rate, ok := s.Rate()
 		return ok && rate == 100

@@ -123,8 +123,8 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 	g := one(t, nil)
 	session := g.connect(t, "web-1-192-0-2-7")
 	g.connect(t, "web-2")
-	session.Metrics(time.Now(), &agentv1.NginxMetrics{TotalRequests: 1})
-	session.Metrics(time.Now().Add(5*time.Second), &agentv1.NginxMetrics{TotalRequests: 501})
+	session.Metrics(time.Now(), 1)
+	session.Metrics(time.Now().Add(5*time.Second), 501)
 	require.Eventually(t, func() bool {
 		state, _ := g.fleet.Get("web-1-192-0-2-7")
 		_, ok := state.Rate()

@@ -21,6 +21,7 @@ type Agent struct {
 	// queued is the time of the newest facts, in Unix seconds.
 	queued   int64
 	resource *Resource
+	sampled  sampled
 	rate     rate
 }
 

@@ -8,8 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
 func described(t *testing.T, agent *Agent) map[string]any {
@@ -174,7 +176,12 @@ type sampling struct {
 }
 
 func (s *sampling) add(message *agentv1.NginxMetrics, queued, received int64) {
-	s.list = append(s.list, s.agent.Sample(message, queued, received))
+	encoded, err := proto.Marshal(message)
+	var decoded wire.Metrics
+	if err != nil || decoded.Unmarshal(encoded) != nil {
+		panic("sample does not encode")
+	}
+	s.list = s.agent.AddSample(s.list, &decoded, queued, received)
 }
 
 func (s *sampling) take() (pmetric.Metrics, SampleCounts) {
@@ -243,6 +250,47 @@ func TestOneScopePerSample(t *testing.T) {
 	require.Equal(t, "b", zone.Str())
 }
 
+// A resource that was made for the labels of samples is used until these or the agent's facts change.
+func TestLabelsOfSamples(t *testing.T) {
+	agent := NewAgent(&allSettings, "a")
+	agent.Heartbeat(1, &agentv1.Heartbeat{Hostname: "h", Labels: map[string]string{"zone": "a"}})
+	samples := sampling{agent: agent}
+	labelled := func(labels, ofSystem map[string]string) *Resource {
+		samples.add(&agentv1.NginxMetrics{Labels: labels, System: &agentv1.SystemMetrics{Labels: ofSystem}}, 2, testReceived)
+		return samples.list[len(samples.list)-1].resource
+	}
+	a, b := map[string]string{"zone": "a"}, map[string]string{"zone": "b", "rack": "7"}
+	require.Same(t, agent.Resource(), labelled(nil, nil))
+	require.Same(t, agent.Resource(), labelled(a, nil), "nothing that is not known")
+	other := labelled(b, nil)
+	require.NotSame(t, agent.Resource(), other)
+	require.Same(t, other, labelled(b, nil))
+	require.NotSame(t, other, labelled(b, a))
+	metrics, _ := samples.take()
+	zone, _ := metrics.ResourceMetrics().At(metrics.ResourceMetrics().Len() - 1).Resource().Attributes().Get("avika.label.zone")
+	require.Equal(t, "a", zone.Str(), "the system's label counts")
+	agent.Heartbeat(3, &agentv1.Heartbeat{Hostname: "i", Labels: map[string]string{"zone": "a"}})
+	moved := labelled(b, a)
+	require.NotSame(t, other, moved)
+	samples.list = samples.list[len(samples.list)-1:]
+	metrics, _ = samples.take()
+	require.Equal(t, "i", metrics.ResourceMetrics().At(0).Resource().Attributes().AsRaw()["host.name"])
+}
+
+// The memory of samples that were delivered is used for others, whose resources and latencies are their own.
+func TestSamplesUseTheirMemoryAgain(t *testing.T) {
+	samples := sampling{agent: NewAgent(&allSettings, "a")}
+	samples.add(fullSample(), testQueued, testReceived)
+	Forget(samples.list)
+	require.Nil(t, samples.list[0].resource)
+	samples.list = samples.list[:0]
+	samples.add(&agentv1.NginxMetrics{TotalRequests: 7}, testQueued, testReceived)
+	metrics, counts := samples.take()
+	require.Equal(t, SampleCounts{Points: 9}, counts)
+	require.NotContains(t, points(t, metrics), "http.server.request.duration")
+	require.Equal(t, int64(7), points(t, metrics)["nginx.requests"])
+}
+
 func TestRate(t *testing.T) {
 	var r rate
 	for _, step := range []struct {
@@ -305,7 +353,7 @@ func TestLatency(t *testing.T) {
 		{"counts that stand for themselves", []*agentv1.HistogramBucket{{Le: 1, Count: 5}, {Le: 2, Count: 2}}, [2]any{[]float64{0.001, 0.002}, []uint64{5, 2, 0}}},
 		{"bounds that fall", []*agentv1.HistogramBucket{{Le: 2}, {Le: 1}}, nil},
 		{"negative counts", []*agentv1.HistogramBucket{{Le: 2, Count: -1}}, nil},
-		{"too many", make([]*agentv1.HistogramBucket, maxBuckets+1), nil},
+		{"too many", make([]*agentv1.HistogramBucket, wire.MaxLatencies+1), nil},
 		{"none", nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
 // benchEntries make about 600 bytes each and hold everything that becomes an attribute.
@@ -48,5 +49,42 @@ func BenchmarkTranslate(b *testing.B) {
 				translator.Translate(Batch{entries, segments})
 			}
 		})
+	}
+}
+
+// BenchmarkSamples measures what a sample costs from its message to metrics. An operation is one sample of a call with those of 200 agents.
+func BenchmarkSamples(b *testing.B) {
+	const size = 200
+	settings := Settings{Metrics: true, Labels: 64}
+	message := fullSample()
+	message.Labels = map[string]string{"project": "shop", "environment": "production"}
+	message.LatencyDistribution = nil
+	for le := range 12 {
+		message.LatencyDistribution = append(message.LatencyDistribution, &agentv1.HistogramBucket{Le: float32(le), Count: 9})
+	}
+	encoded, err := proto.Marshal(message)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var agents [size]*Agent
+	var lists [size][]Sample
+	for i := range agents {
+		agents[i] = NewAgent(&settings, fmt.Sprintf("web-%d-10-0-2-15", i))
+		agents[i].Heartbeat(1, &agentv1.Heartbeat{Labels: message.Labels})
+	}
+	translator := NewTranslator(&settings, false)
+	var decoded wire.Metrics
+	b.ReportAllocs()
+	b.SetBytes(int64(len(encoded)))
+	for i := 0; i < b.N; i += size {
+		for j := range agents {
+			if decoded.Unmarshal(encoded) != nil {
+				b.Fatal("malformed")
+			}
+			lists[j] = agents[j].AddSample(lists[j][:0], &decoded, int64(i+1), 1767225700e9)
+		}
+		if _, counts := translator.Metrics(lists[:]...); counts.Points == 0 {
+			b.Fatal("no points")
+		}
 	}
 }

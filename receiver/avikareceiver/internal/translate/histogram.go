@@ -8,29 +8,22 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
-	"github.com/avika-ai/avika-collector/proto/agentv1"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
 // latency adds the distribution of request durations. Bounds arrive in milliseconds and leave in seconds. The
 // counts of a bucket called "le" include those of the buckets below it, unless they fall from one bucket to the next: then each
 // stands for itself.
-func (s *sample) latency(to pmetric.MetricSlice, buckets []*agentv1.HistogramBucket) {
+func (s *sample) latency(to pmetric.MetricSlice, buckets []wire.Bucket) {
 	if len(buckets) == 0 {
 		return
 	}
-	bounds, counts, ok := readBuckets(buckets)
-	if !ok {
+	d := s.distribution
+	if !d.read(buckets) {
 		s.counts.RefusedValues++
 		return
 	}
-	if slices.IsSorted(counts) {
-		for i := len(counts) - 1; i > 0; i-- {
-			counts[i] -= counts[i-1]
-		}
-	}
-	if len(counts) == len(bounds) {
-		counts = append(counts, 0) // nothing is known of what is above the last bound
-	}
+	d.separate()
 	metric := to.AppendEmpty()
 	metric.SetName(nginxsemconv.MetricRequestDuration)
 	metric.SetUnit("s")
@@ -38,34 +31,51 @@ func (s *sample) latency(to pmetric.MetricSlice, buckets []*agentv1.HistogramBuc
 	histogram.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	point := histogram.DataPoints().AppendEmpty()
 	point.SetTimestamp(pcommon.Timestamp(s.time))
-	point.ExplicitBounds().FromRaw(bounds)
-	point.BucketCounts().FromRaw(counts)
-	point.SetCount(total(counts))
+	point.ExplicitBounds().FromRaw(d.bounds)
+	point.BucketCounts().FromRaw(d.counts)
+	point.SetCount(total(d.counts))
 	s.counts.Points++
 }
 
-// maxBuckets is far more than any agent has.
-const maxBuckets = 512
+// distribution is room for the distribution of one sample after the other.
+type distribution struct {
+	// bounds are finite and in seconds.
+	bounds []float64
+	// counts are one for each bound, and one for what is above the last of them.
+	counts []uint64
+}
 
-// readBuckets returns finite bounds in seconds and a count for each, with one more count when there is a bucket without bound.
-// It refuses bounds that do not rise and counts that are negative.
-func readBuckets(buckets []*agentv1.HistogramBucket) (bounds []float64, counts []uint64, ok bool) {
-	if len(buckets) > maxBuckets {
-		return nil, nil, false
+// read refuses bounds that do not rise and counts that are negative. The last bound may be infinite.
+func (d *distribution) read(buckets []wire.Bucket) (ok bool) {
+	d.bounds, d.counts = d.bounds[:0], d.counts[:0]
+	if len(buckets) > wire.MaxLatencies {
+		return false
 	}
 	last := math.Inf(-1)
 	for _, bucket := range buckets {
-		le, count := float64(bucket.GetLe()), bucket.GetCount()
-		if !(le > last) || count < 0 {
-			return nil, nil, false
+		le := float64(bucket.Bound)
+		if !(le > last) || bucket.Count < 0 {
+			return false
 		}
 		last = le
-		counts = append(counts, uint64(count))
+		d.counts = append(d.counts, uint64(bucket.Count))
 		if !math.IsInf(le, 1) {
-			bounds = append(bounds, math.Round(le*1e3)/1e6)
+			d.bounds = append(d.bounds, math.Round(le*1e3)/1e6)
 		}
 	}
-	return bounds, counts, true
+	return true
+}
+
+// separate takes the counts of lower buckets out of those that include them.
+func (d *distribution) separate() {
+	if slices.IsSorted(d.counts) {
+		for i := len(d.counts) - 1; i > 0; i-- {
+			d.counts[i] -= d.counts[i-1]
+		}
+	}
+	if len(d.counts) == len(d.bounds) {
+		d.counts = append(d.counts, 0) // nothing is known of what is above the last bound
+	}
 }
 
 func total(counts []uint64) uint64 {

@@ -1,46 +1,18 @@
 package translate
 
 import (
-	"maps"
 	"math"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
-	"github.com/avika-ai/avika-collector/proto/agentv1"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
+	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
-
-// Sample is what an agent has measured, as it was received. Until it is delivered it takes a tenth of the memory of the metrics
-// that are made of it.
-type Sample struct {
-	resource *Resource
-	message  *agentv1.NginxMetrics
-	at       pcommon.Timestamp
-	// rate is requests per second since the sample before, when rated.
-	rate  float64
-	rated bool
-	// refused says that the time of the message cannot be true.
-	refused bool
-}
 
 // SampleCounts is what samples have become and what was left out of them.
 type SampleCounts struct {
 	Points, RefusedValues int
-}
-
-// Sample takes a message that was queued at a Unix time and received at another, in Unix nanoseconds. The message must not change
-// any more.
-func (a *Agent) Sample(message *agentv1.NginxMetrics, queued, received int64) Sample {
-	s := Sample{resource: a.sampleResource(message), message: message, at: pcommon.Timestamp(received)}
-	if queued > 0 && queued <= maxUnix {
-		s.at = pcommon.Timestamp(queued) * 1e9
-	} else {
-		s.refused = true
-	}
-	s.rate, s.rated = a.rate.next(queued, message.GetTotalRequests(), received/1e9)
-	return s
 }
 
 // Metrics makes metrics of the samples of streams; without points they are the zero value.
@@ -64,6 +36,7 @@ type collection struct {
 	metrics  pmetric.Metrics
 	resource *Resource
 	counts   SampleCounts
+	latency  distribution
 }
 
 // maxMetrics is more than a sample has.
@@ -73,19 +46,23 @@ func (c *collection) add(received *Sample) {
 	if received.refused {
 		c.counts.RefusedValues++
 	}
-	message, to := received.message, c.scope(received.resource).Metrics()
-	s := sample{slab: c.slab, time: uint64(received.at), counts: &c.counts}
+	values, to := &received.values, c.scope(received.resource).Metrics()
+	s := sample{slab: c.slab, time: uint64(received.at), counts: &c.counts, distribution: &c.latency}
 	s.slab.OpenMetrics(maxMetrics)
-	s.nginx(message)
+	s.nginx(values)
 	if received.rated {
 		s.open()
 		s.float(received.rate, nil)
 		s.slab.Gauge(nginxsemconv.MetricRequestRate, "{request}/s")
 	}
-	s.responses(message.GetHttpStatus())
-	s.system(message.GetSystem())
+	if values.HasResponses {
+		s.responses(&values.Responses)
+	}
+	if values.HasSystem {
+		s.system(&values.System)
+	}
 	pdataslab.Metrics(to, s.slab.CloseMetrics())
-	s.latency(to, message.GetLatencyDistribution())
+	s.latency(to, values.Latencies)
 }
 
 // scope returns the scope of a new sample.
@@ -106,51 +83,12 @@ func (c *collection) scope(described *Resource) pmetric.ScopeMetrics {
 	return scope
 }
 
-// sampleResource is the agent's resource, with the labels of a sample on top when it has any.
-func (a *Agent) sampleResource(message *agentv1.NginxMetrics) *Resource {
-	own := [...]map[string]string{message.GetLabels(), message.GetSystem().GetLabels()}
-	if len(own[0]) == 0 && len(own[1]) == 0 {
-		return a.resource
-	}
-	all := maps.Clone(a.facts.labels)
-	if all == nil {
-		all = map[string]string{}
-	}
-	for _, labels := range own {
-		maps.Copy(all, labels)
-	}
-	if maps.Equal(all, a.facts.labels) {
-		return a.resource
-	}
-	f := a.facts
-	f.labels, _ = trimLabels(all, a.settings.Labels)
-	return a.buildResource(&f)
-}
-
-// rate derives requests per second from successive samples. What agents report is an average over their life.
-type rate struct {
-	queued, total int64
-}
-
-// next returns the rate since the sample before, unless there is none, NGINX was restarted, or the samples are out of
-// order. Samples of the same second count for the next. now tells a sample of the future, after which the agent's clock was put right.
-func (r *rate) next(queued, total, now int64) (float64, bool) {
-	elapsed, grown, known := queued-r.queued, total-r.total, r.queued > 0 && r.queued <= now+maxAhead
-	if queued <= 0 || known && elapsed <= 0 {
-		return 0, false
-	}
-	r.queued, r.total = queued, total
-	if !known || grown < 0 {
-		return 0, false
-	}
-	return float64(grown) / float64(elapsed), true
-}
-
 // sample writes the data points of one message.
 type sample struct {
-	slab   *pdataslab.Slab
-	time   uint64
-	counts *SampleCounts
+	slab         *pdataslab.Slab
+	time         uint64
+	counts       *SampleCounts
+	distribution *distribution
 }
 
 // maxPoints is how many points a metric of a sample has at most.
@@ -195,64 +133,58 @@ func (s *sample) count(name, unit string, n int64) {
 	s.slab.Sum(name, unit, true)
 }
 
-func (s *sample) nginx(m *agentv1.NginxMetrics) {
-	s.count(nginxsemconv.MetricRequests, "requests", m.GetTotalRequests())
-	s.count(nginxsemconv.MetricConnectionsAccepted, "connections", m.GetAcceptedConnections())
-	s.count(nginxsemconv.MetricConnectionsHandled, "connections", m.GetHandledConnections())
+func (s *sample) nginx(m *wire.Values) {
+	s.count(nginxsemconv.MetricRequests, "requests", m.TotalRequests)
+	s.count(nginxsemconv.MetricConnectionsAccepted, "connections", m.AcceptedConnections)
+	s.count(nginxsemconv.MetricConnectionsHandled, "connections", m.HandledConnections)
 	s.open()
-	s.int(m.GetActiveConnections(), stateActive)
-	s.int(m.GetReading(), stateReading)
-	s.int(m.GetWriting(), stateWriting)
-	s.int(m.GetWaiting(), stateWaiting)
+	s.int(m.ActiveConnections, stateActive)
+	s.int(m.Reading, stateReading)
+	s.int(m.Writing, stateWriting)
+	s.int(m.Waiting, stateWaiting)
 	s.slab.Sum(nginxsemconv.MetricConnectionsCurrent, "connections", false)
 	s.open()
-	s.int(m.GetBytesInTotal(), directionIn)
-	s.int(m.GetBytesOutTotal(), directionOut)
+	s.int(m.BytesIn, directionIn)
+	s.int(m.BytesOut, directionOut)
 	s.slab.Sum(nginxsemconv.MetricRequestIO, "By", true)
 }
 
-func (s *sample) responses(m *agentv1.HttpStatusMetrics) {
-	if m == nil {
-		return
-	}
+func (s *sample) responses(m *wire.Responses) {
 	s.open()
-	s.int(m.GetStatus_2XxCount(), class2xx)
-	s.int(m.GetStatus_3XxCount(), class3xx)
-	s.int(m.GetStatus_4XxCount(), class4xx)
-	s.int(m.GetStatus_5XxCount(), class5xx)
+	s.int(m.Class2xx, class2xx)
+	s.int(m.Class3xx, class3xx)
+	s.int(m.Class4xx, class4xx)
+	s.int(m.Class5xx, class5xx)
 	s.slab.Sum(nginxsemconv.MetricResponseStatus, "responses", true)
 }
 
-func (s *sample) system(m *agentv1.SystemMetrics) {
-	if m == nil {
-		return
-	}
+func (s *sample) system(m *wire.System) {
 	s.open()
-	s.float(ratio(m.GetCpuUsagePercent()), nil)
-	s.float(ratio(m.GetCpuUserPercent()), modeUser)
-	s.float(ratio(m.GetCpuSystemPercent()), modeSystem)
-	s.float(ratio(m.GetCpuIowaitPercent()), modeIOWait)
+	s.float(ratio(m.CPU), nil)
+	s.float(ratio(m.CPUUser), modeUser)
+	s.float(ratio(m.CPUSystem), modeSystem)
+	s.float(ratio(m.CPUIOWait), modeIOWait)
 	s.slab.Gauge(nginxsemconv.MetricCPUUtilization, "1")
 	s.memory(m)
 	s.open()
-	s.unsigned(m.GetNetworkRxBytes(), networkIn)
-	s.unsigned(m.GetNetworkTxBytes(), networkOut)
+	s.unsigned(m.NetworkRx, networkIn)
+	s.unsigned(m.NetworkTx, networkOut)
 	s.slab.Sum(nginxsemconv.MetricNetworkIO, "By", true)
 	s.open()
-	s.float(float64(m.GetNetworkRxRate()), networkIn)
-	s.float(float64(m.GetNetworkTxRate()), networkOut)
+	s.float(float64(m.NetworkRxRate), networkIn)
+	s.float(float64(m.NetworkTxRate), networkOut)
 	s.slab.Gauge(nginxsemconv.MetricNetworkRate, "By/s")
 }
 
-func (s *sample) memory(m *agentv1.SystemMetrics) {
+func (s *sample) memory(m *wire.System) {
 	s.open()
-	s.unsigned(m.GetMemoryUsedBytes(), memoryUsed)
+	s.unsigned(m.MemoryUsed, memoryUsed)
 	s.slab.Sum(nginxsemconv.MetricMemoryUsage, "By", false)
 	s.open()
-	s.unsigned(m.GetMemoryTotalBytes(), nil)
+	s.unsigned(m.MemoryTotal, nil)
 	s.slab.Sum(nginxsemconv.MetricMemoryLimit, "By", false)
 	s.open()
-	s.float(ratio(m.GetMemoryUsagePercent()), nil)
+	s.float(ratio(m.Memory), nil)
 	s.slab.Gauge(nginxsemconv.MetricMemoryUtilization, "1")
 }
 

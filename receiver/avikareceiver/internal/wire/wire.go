@@ -1,9 +1,9 @@
 // Package wire reads what agents put on the stream, straight from the received buffer.
 //
 // A log entry is the message that arrives once per request an NGINX serves, so it is decoded by hand: no reflection, no
-// copies, no allocation. All byte slices point into the buffer that was decoded. Rare messages are left as bytes
-// for the generated code. Unlike generated code it accepts invalid UTF-8 in log entries, because hostile clients
-// write it into log lines; whoever keeps the text has to repair it.
+// copies, no allocation. All byte slices point into the buffer that was decoded. So are samples and heartbeats, which every agent sends
+// every second. Rare messages are left as bytes for the generated code. Unlike generated code it accepts invalid UTF-8 in log
+// entries, because hostile clients write it into log lines; whoever keeps the text has to repair it.
 package wire
 
 import (
@@ -224,7 +224,11 @@ func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
 		}
 		return 0, 0, -1
 	}
-	return protowire.ConsumeTag(b)
+	num, typ, n := protowire.ConsumeTag(b)
+	if num > protowire.MaxValidNumber {
+		return 0, 0, -1
+	}
+	return num, typ, n
 }
 
 func consumeVarint(b []byte) (uint64, int) {

@@ -22,10 +22,10 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 	if err != nil {
 		return err
 	}
-	w := e.window()
+	a := metricAppender{call: call, window: e.window(), load: e.backend.load}
 	for _, rm := range md.ResourceMetrics().All() {
-		res := rows.NewResource(rm.Resource().Attributes(), rm.SchemaUrl())
-		a := metricAppender{call: call, window: w, shard: e.router.shard(res), res: res, load: e.backend.load}
+		a.res = rows.NewResource(rm.Resource().Attributes(), rm.SchemaUrl())
+		a.shard = e.router.shard(a.res)
 		for _, sm := range rm.ScopeMetrics().All() {
 			a.appendScope(sm)
 		}
@@ -33,13 +33,15 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 	return e.finish(ctx, call, n)
 }
 
-// metricAppender appends the metrics of a resource.
+// metricAppender appends the metrics of one resource after the other.
 type metricAppender struct {
 	call   *blockqueue.Call
 	window window
+	load   *load
 	shard  int
 	res    *rows.Resource
-	load   *load
+	// samples are room for those of a scope.
+	samples []rows.Sample
 }
 
 // appendScope makes wide rows of what an agent reported, and rows of data points of everything else.
@@ -51,9 +53,9 @@ func (a *metricAppender) appendScope(sm pmetric.ScopeMetrics) {
 		}
 		return
 	}
-	samples := rows.Collect(sm.Metrics(), func(m pmetric.Metric) { a.appendMetric(scope, m) })
-	for i := range samples {
-		a.appendSample(&samples[i])
+	a.samples = rows.Collect(a.samples[:0], sm.Metrics(), func(m pmetric.Metric) { a.appendMetric(scope, m) })
+	for i := range a.samples {
+		a.appendSample(&a.samples[i])
 	}
 }
 

@@ -15,6 +15,8 @@ type Call struct {
 	// reserved rows at the gate, and rows that were appended.
 	reserved, appended int
 	full               []*openBlock
+	// held is the lane that Lane has returned: a caller has one at a time.
+	held Lane
 	// record is the name of what the call brings, own its blocks that still grow; see Record.
 	record string
 	own    map[laneKey]*ownSlot
@@ -34,15 +36,17 @@ func (q *Queue) Begin(ctx context.Context, n int) (*Call, error) {
 	return &Call{q: q, reserved: n, done: make(chan struct{})}, nil
 }
 
-// Lane locks the open block of a table, until Unlock. Rows whose time is far from the present are stray: they have blocks
-// of their own.
+// Lane locks the open block of a table, until Unlock, before which it must not be called again. Rows whose time is far from the present
+// are stray: they have blocks of their own.
 func (c *Call) Lane(table string, shard int, stray bool) *Lane {
 	if c.record != "" {
-		return c.ownLane(table, shard)
+		c.held = c.ownLane(table, shard)
+		return &c.held
 	}
 	l := c.q.lane(laneKey{table: table, shard: shard, stray: stray})
 	l.mu.Lock()
-	return &Lane{lane: l, call: c, open: &l.open}
+	c.held = Lane{lane: l, call: c, open: &l.open}
+	return &c.held
 }
 
 // Finish returns when the rows are as safe as configured. An error means that they are not stored, with two exceptions:

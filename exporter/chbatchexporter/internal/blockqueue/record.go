@@ -23,14 +23,14 @@ type ownSlot struct {
 }
 
 // ownLane has the rows of a record in their order, whatever time they are from: what a block holds depends on the record alone.
-func (c *Call) ownLane(table string, shard int) *Lane {
+func (c *Call) ownLane(table string, shard int) Lane {
 	key := laneKey{table: table, shard: shard}
 	slot := c.own[key]
 	if slot == nil {
 		slot = &ownSlot{}
 		c.own[key] = slot
 	}
-	return &Lane{lane: c.q.lane(key), call: c, open: &slot.open, own: slot}
+	return Lane{lane: c.q.lane(key), call: c, open: &slot.open, own: slot}
 }
 
 // newOwn begins a block of a record.

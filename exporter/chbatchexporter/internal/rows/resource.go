@@ -24,7 +24,9 @@ type Resource struct {
 func NewResource(attrs pcommon.Map, schemaURL string) *Resource {
 	r := &Resource{Attributes: attrs, SchemaURL: schemaURL}
 	var instance, host string
+	left := attrs.Len() + 1
 	for k, v := range attrs.All() {
+		left--
 		switch k {
 		case "service.name":
 			r.Service = v.AsString()
@@ -35,17 +37,25 @@ func NewResource(attrs pcommon.Map, schemaURL string) *Resource {
 		case "host.name":
 			host = v.AsString()
 		case "service.namespace":
-			r.labels = append(r.labels, nginxsemconv.LabelProject, v.AsString())
+			r.addLabel(nginxsemconv.LabelProject, v, left)
 		case "deployment.environment.name":
-			r.labels = append(r.labels, nginxsemconv.LabelEnvironment, v.AsString())
+			r.addLabel(nginxsemconv.LabelEnvironment, v, left)
 		default:
 			if label, ok := strings.CutPrefix(k, nginxsemconv.LabelPrefix); ok {
-				r.labels = append(r.labels, label, v.AsString())
+				r.addLabel(label, v, left)
 			}
 		}
 	}
 	r.Instance = firstOf(r.Instance, instance, host)
 	return r
+}
+
+// addLabel makes room once, for as many labels as there can still be.
+func (r *Resource) addLabel(key string, value pcommon.Value, left int) {
+	if r.labels == nil {
+		r.labels = make([]string, 0, 2*left)
+	}
+	r.labels = append(r.labels, key, value.AsString())
 }
 
 func firstOf(values ...string) string {

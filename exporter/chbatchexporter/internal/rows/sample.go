@@ -35,10 +35,9 @@ type SystemSample struct {
 	RxRate, TxRate                             float32
 }
 
-// Collect puts the data points of an agent's metrics together to samples by their time. It calls rest with the metrics
-// that are no part of a sample.
-func Collect(metrics pmetric.MetricSlice, rest func(pmetric.Metric)) []Sample {
-	var samples []Sample
+// Collect puts the data points of an agent's metrics together to samples by their time, and appends these to an empty list. It calls rest with
+// the metrics that are no part of a sample.
+func Collect(samples []Sample, metrics pmetric.MetricSlice, rest func(pmetric.Metric)) []Sample {
 	for i := range metrics.Len() {
 		m := metrics.At(i)
 		points, ok := numbers(m)

@@ -84,7 +84,7 @@ func newestParts(t *testing.T, ch *harness.ClickHouse, table string) (folders []
 // isStored waits until ClickHouse shows the rows of all requests.
 func (s *sender) isStored(t *testing.T, ch *harness.ClickHouse) {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		return ch.Uint(t, "SELECT uniqExact("+s.id+") FROM "+s.table) == uint64(s.next)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.EqualValues(c, s.next, ch.Uint(c, "SELECT uniqExact("+s.id+") FROM "+s.table))
 	}, storedWithin, 20*time.Millisecond)
 }

@@ -14,8 +14,17 @@ import (
 
 // during sends rate rows a second while fault runs, and some seconds before and after it.
 func during(s *sender, rate int, fault func()) {
-	done := make(chan struct{})
-	stop := make(chan struct{})
+	stop, done := s.begin(rate)
+	time.Sleep(2 * time.Second)
+	fault()
+	time.Sleep(2 * time.Second)
+	close(stop)
+	<-done
+}
+
+// begin sends rate rows a second until stop is closed. done is closed when all that were begun are acknowledged.
+func (s *sender) begin(rate int) (stop, done chan struct{}) {
+	stop, done = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
@@ -27,11 +36,14 @@ func during(s *sender, rate int, fault func()) {
 			}
 		}
 	}()
-	time.Sleep(2 * time.Second)
-	fault()
-	time.Sleep(2 * time.Second)
-	close(stop)
-	<-done
+	return stop, done
+}
+
+// makesTables sends rows, so that the tables are there for what the test does with them.
+func (s *sender) makesTables(t testing.TB, ch *harness.ClickHouse) {
+	t.Helper()
+	s.sendNext()
+	s.exactlyOnce(t, ch)
 }
 
 // TestClickHouseIsKilled: with the queue in memory nothing is lost while the gateway lives.

@@ -21,7 +21,9 @@ const trafficRows = "SELECT sum(requests) FROM " + harness.Database + ".traffic_
 // rollupHas waits for the rollup: a view gets rows just after the table.
 func rollupHas(t testing.TB, ch *harness.ClickHouse, rows int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return ch.Uint(t, trafficRows) == uint64(rows) }, storedWithin, 100*time.Millisecond, "rollup")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.EqualValues(c, rows, ch.Uint(c, trafficRows))
+	}, storedWithin, 100*time.Millisecond, "rollup")
 }
 
 // TestColumnsChangeWhileDataFlows: what a column held is lost with it, no row is. A number that has become a text breaks
@@ -31,6 +33,7 @@ func TestColumnsChangeWhileDataFlows(t *testing.T) {
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), onDisk...)
 	s := newSender(t, g.OTLPGRPCAddr())
+	s.makesTables(t, ch)
 	during(s, 5000, func() {
 		for _, change := range []string{
 			"DROP COLUMN referer", "MODIFY COLUMN user_agent LowCardinality(String)", "MODIFY COLUMN body_bytes_sent String",
@@ -74,16 +77,16 @@ func TestAPoisonRow(t *testing.T) {
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), append([]string{"--set=exporters::ch_batch::dead_letter::replay=true"}, onDisk...)...)
 	s := newSender(t, g.OTLPGRPCAddr())
+	bad := func() uint64 { return uint64(len(deadRows(t, g))) }
+	s.makesTables(t, ch)
 	during(s, 5000, func() {
 		ch.Exec(t, "ALTER TABLE "+accessLogs+" ADD CONSTRAINT good CHECK body_bytes_sent % 5000 != 4321")
-		time.Sleep(3 * time.Second)
+		require.Eventually(t, func() bool { return bad() > 2 }, storedWithin, 100*time.Millisecond, "no row was dead-lettered")
 	})
 	sent := uint64(len(s.first) + len(s.again))
-	bad := func() uint64 { return uint64(len(deadRows(t, g))) }
-	require.Eventually(t, func() bool {
-		return ch.Uint(t, "SELECT uniqExact(request_id) FROM "+accessLogs)+bad() == sent
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Equal(c, sent, ch.Uint(c, "SELECT uniqExact(request_id) FROM "+accessLogs)+bad())
 	}, storedWithin, 100*time.Millisecond, "good rows are stored, bad ones are dead-lettered")
-	assert.Positive(t, bad())
 	assert.Equal(t, float64(bad()), g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_dead_lettered_total", nil))
 	ch.Exec(t, "ALTER TABLE "+accessLogs+" DROP CONSTRAINT good")
 	g.Restart()
@@ -119,8 +122,8 @@ func TestTwoReplicasMakeTheSchemaAtTheSameTime(t *testing.T) {
 		senders = append(senders, s)
 		sent += len(s.first) + len(s.again)
 	}
-	require.Eventually(t, func() bool {
-		return ch.Uint(t, "SELECT uniqExact(request_id) FROM "+accessLogs) == uint64(sent)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.EqualValues(c, sent, ch.Uint(c, "SELECT uniqExact(request_id) FROM "+accessLogs))
 	}, storedWithin, 100*time.Millisecond, "acknowledged rows are not stored")
 	for _, s := range senders {
 		s.exactlyOnce(t, ch)

@@ -125,6 +125,18 @@ func (w *way) caughtUp() {
 	}, settle, 200*time.Millisecond)
 }
 
+// stable waits until the group's members have their partitions. kfake has no session timeout for one that is killed while it joins: the
+// others wait for its rebalance timeout, a minute each time.
+func (w *way) stable() {
+	w.t.Helper()
+	require.EventuallyWithT(w.t, func(c *assert.CollectT) {
+		groups, err := w.queue.Admin.DescribeGroups(context.Background(), w.queue.Group())
+		if assert.NoError(c, err) {
+			assert.Equal(c, "Stable", groups[w.queue.Group()].State)
+		}
+	}, settle, 200*time.Millisecond)
+}
+
 // rows that are stored; 0 while there is no table, or no ClickHouse.
 func (w *way) rows() uint64 {
 	return w.ch.Uint(&assert.CollectT{}, "SELECT count() FROM nginx_analytics.access_logs")

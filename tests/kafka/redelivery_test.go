@@ -27,6 +27,7 @@ func TestWriterIsKilled(t *testing.T) {
 	for n := long(3, 12); n > 0 || again == 0 && n > -10; n-- { // until there was something between an insert and its commit
 		w.grows() // this writer has its partitions, and what the one before left has come again
 		time.Sleep(time.Second)
+		w.stable()
 		again += deduplicated(t, writer)
 		writer.Kill()
 		writer.Start()

@@ -13,10 +13,11 @@ type gatherer struct {
 	mu      sync.Mutex
 	parcels []parcel
 	records int
-	// full says that a stream waits with a whole batch; underWay are calls that are not over.
-	full     bool
-	underWay int
-	timer    *time.Timer
+	// full says that a stream waits with a whole batch, due that the time of the oldest batch is over; underWay are calls that are
+	// not over.
+	full, due bool
+	underWay  int
+	timer     *time.Timer
 }
 
 const (
@@ -24,14 +25,35 @@ const (
 	gatherRecords = 1000
 	// busyCalls is how many calls may be under way when one more is made at once for a stream with a whole batch.
 	busyCalls = 2
+	// maxCalls is how many may be under way at all. A record in a call takes some four times the memory of one that waits as it came.
+	maxCalls = 32
 )
 
-// newGatherer returns nothing when streams have to be handed over alone, because pipelines may see whose they are.
-func newGatherer(r *avikaReceiver) *gatherer {
+// gatherers are one for batches with log entries and one for those with nothing but samples, which a pipeline of logs that is behind
+// does not hold up.
+type gatherers struct {
+	entries, samples *gatherer
+}
+
+// newGatherers returns nothing when streams have to be handed over alone, because pipelines may see whose they are.
+func newGatherers(r *avikaReceiver) *gatherers {
 	c := r.config
 	if c.Batch.Gather == 0 || c.Batch.Partitions > 0 || c.IncludeMetadata || c.Auth.HasValue() {
 		return nil
 	}
+	return &gatherers{entries: newGatherer(r), samples: newGatherer(r)}
+}
+
+// add takes the batch of a stream, full when the stream is in a hurry.
+func (g *gatherers) add(p parcel, full bool) {
+	if len(p.batch.entries) > 0 {
+		g.entries.add(p, full)
+	} else {
+		g.samples.add(p, full)
+	}
+}
+
+func newGatherer(r *avikaReceiver) *gatherer {
 	g := &gatherer{receiver: r}
 	g.timer = time.AfterFunc(time.Hour, g.expire)
 	g.timer.Stop()
@@ -43,45 +65,56 @@ func newGatherer(r *avikaReceiver) *gatherer {
 func (g *gatherer) add(p parcel, full bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.receiver.work.Add(1)
 	if len(g.parcels) == 0 {
-		g.receiver.work.Add(1)
 		g.timer.Reset(g.receiver.config.Batch.Gather)
 	}
 	g.parcels = append(g.parcels, p)
-	g.records += len(p.batch.entries) + len(p.batch.samples)
+	g.records += p.batch.records()
 	g.full = g.full || full
-	g.launchIfReady()
+	g.launch()
 }
 
-// launchIfReady makes a call that need not wait for more. With g.mu locked.
-func (g *gatherer) launchIfReady() {
-	if g.records >= gatherRecords || g.full && g.underWay < busyCalls {
-		g.launch()
+// launch makes the calls that need not wait for more. With g.mu locked.
+func (g *gatherer) launch() {
+	for g.underWay < maxCalls && g.ready() {
+		g.underWay++
+		parcels := g.take()
+		go g.call(parcels)
 	}
 }
 
-// launch makes a call with all there is. With g.mu locked.
-func (g *gatherer) launch() {
-	parcels := g.parcels
-	g.parcels, g.records, g.full = nil, 0, false
-	g.underWay++
-	g.timer.Stop()
-	go g.call(parcels)
+func (g *gatherer) ready() bool {
+	return g.records >= gatherRecords || g.records > 0 && (g.due || g.full && g.underWay < busyCalls)
+}
+
+// take returns the oldest batches, enough for a call. What is left when calls have been held up has waited for long.
+func (g *gatherer) take() []parcel {
+	n, records := 0, 0
+	for ; n < len(g.parcels) && records < gatherRecords; n++ {
+		records += g.parcels[n].batch.records()
+	}
+	parcels := g.parcels[:n:n]
+	g.parcels, g.records = g.parcels[n:], g.records-records
+	if len(g.parcels) == 0 {
+		g.parcels, g.full, g.due = nil, false, false
+		g.timer.Stop()
+	}
+	return parcels
 }
 
 func (g *gatherer) expire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.parcels) > 0 {
-		g.launch()
-	}
+	g.due = len(g.parcels) > 0
+	g.launch()
 }
 
 func (g *gatherer) call(parcels []parcel) {
-	defer g.receiver.work.Done()
+	defer g.receiver.work.Add(-len(parcels))
 	g.receiver.deliver(g.receiver.life, parcels)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.underWay--
-	g.launchIfReady()
+	g.launch()
 }

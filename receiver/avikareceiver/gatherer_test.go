@@ -2,6 +2,8 @@ package avikareceiver
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +94,40 @@ func TestSamplesOfAQuietStreamDoNotWait(t *testing.T) {
 	eventually(t, func() bool { return len(g.totals()) == 6 })
 	g.requireAllOnce(1, 1)
 	require.Equal(t, []int64{0, 1, 2, 3, 4, 5}, g.totals())
+}
+
+// While the pipeline of logs stands still, what waits for it is held as it came, and samples of others go on.
+func TestCallsUnderWayAreBounded(t *testing.T) {
+	const agents = maxCalls + 8
+	g := newRig(t, func(c *Config) { c.Batch.MaxRecords, c.Batch.Timeout = gatherRecords, time.Hour })
+	free, calls := make(chan struct{}), atomic.Int32{}
+	g.consume = func(context.Context, plog.Logs) error {
+		calls.Add(1)
+		<-free
+		return nil
+	}
+	g.start()
+	var sent sync.WaitGroup
+	sent.Go(func() { g.sendAll(agents, gatherRecords) })
+	eventually(t, func() bool {
+		return calls.Load() == maxCalls && g.receiver.gatherers.entries.waiting() == (agents-maxCalls)*gatherRecords
+	})
+	other := g.dial()
+	require.NoError(t, other.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 1})))
+	require.NoError(t, other.CloseSend())
+	eventually(t, func() bool { return len(g.metrics.AllMetrics()) == 1 })
+	require.EqualValues(t, maxCalls, calls.Load())
+	close(free)
+	sent.Wait()
+	eventually(t, func() bool { return g.logs.LogRecordCount() == agents*gatherRecords })
+	g.requireAllOnce(agents, gatherRecords)
+}
+
+// waiting is how many records wait for a call.
+func (g *gatherer) waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.records
 }
 
 // With reuse, a consumer of samples may copy what it needs or hold a reference; either way they do not change under its hands.

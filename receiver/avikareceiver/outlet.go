@@ -175,7 +175,7 @@ func (o *outlet) added(size int) {
 // lone says that a first sample need not wait for company from its own stream, which has sent nothing else of late. It finds that of others
 // in the gatherer, and thousands of quiet streams need no timer each second.
 func (o *outlet) lone() bool {
-	return o.onlySamples && len(o.pending.samples) > 0 && o.receiver.gatherer != nil
+	return o.onlySamples && len(o.pending.samples) > 0 && o.receiver.gatherers != nil
 }
 
 // arm makes the batch due after the configured time.
@@ -217,7 +217,7 @@ func (o *outlet) handOver() {
 	o.delivering = true
 	full := o.full()
 	p := parcel{o, o.take()}
-	if g := o.receiver.gatherer; g != nil {
+	if g := o.receiver.gatherers; g != nil {
 		g.add(p, full)
 		return
 	}

@@ -20,6 +20,8 @@ type pending struct {
 	reserved int64
 }
 
+func (p *pending) records() int { return len(p.entries) + len(p.samples) }
+
 // entryLists keeps lists of entries for reuse; the entries themselves go with the data.
 var entryLists = sync.Pool{New: func() any { return new([]translate.Entry) }}
 

@@ -43,7 +43,7 @@ type avikaReceiver struct {
 	streams    streamSet
 	opened     atomic.Uint32 // streams so far
 	waiting    connections
-	gatherer   *gatherer
+	gatherers  *gatherers
 	tap        *streamtap.Tap
 
 	server   *grpc.Server
@@ -91,7 +91,7 @@ func (r *avikaReceiver) start(ctx context.Context, host component.Host) error {
 		TrustedProxies: proxies, Labels: r.config.Limits.Labels, Version: r.settings.BuildInfo.Version,
 	}
 	r.partitions = partitionKeys(r.config.Batch.Partitions)
-	r.gatherer = newGatherer(r)
+	r.gatherers = newGatherers(r)
 	r.translators.New = func() any { return translate.NewTranslator(&r.translation, r.config.Batch.Reuse) }
 	if r.psk, err = newPSKVerifier(&r.config.PSK, r.logger); err != nil {
 		return err

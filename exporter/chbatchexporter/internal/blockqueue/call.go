@@ -62,6 +62,7 @@ func (c *Call) Finish(ctx context.Context) error {
 		q.gate.change(c.appended-c.reserved, 0)
 	}
 	wait := c.finish()
+	q.latest.Store(time.Now().UnixNano())
 	q.encoding.Add(-1)
 	q.wakeUp()
 	if !wait {

@@ -17,6 +17,8 @@ type Queue struct {
 	store *store // nil: in memory only
 
 	encoding    atomic.Int64 // calls between Begin and Finish
+	latest      atomic.Int64 // when the last call was finished, in Unix nanoseconds
+	groupCommit groupCommit
 	compressors sync.Pool
 	wake        chan struct{}
 
@@ -191,6 +193,10 @@ func (q *Queue) nextDue(now time.Time) time.Duration {
 	for _, l := range q.allLanes() {
 		if since, ok := l.openSince(); ok {
 			next = sooner(next, since.Add(q.set.FlushInterval), now)
+			if q.store != nil {
+				next = sooner(next, since.Add(commitDelay), now)
+				next = sooner(next, time.Unix(0, q.latest.Load()).Add(commitPause), now)
+			}
 		}
 	}
 	q.mu.Lock()

@@ -10,13 +10,28 @@ import (
 
 // sealDue seals open blocks whose time has come.
 func (q *Queue) sealDue(now time.Time) {
+	together := q.store != nil && q.encoding.Load() == 0 && q.groupCommit.complete(q.company(), now, &q.set)
 	for _, l := range q.allLanes() {
 		s := q.state(l)
-		b := l.take(func(b *openBlock) bool { return s.draining || q.due(b, now, s) })
+		b := l.take(func(b *openBlock) bool { return s.draining || together || q.due(b, now, s) })
 		if b != nil {
 			q.seal(b)
 		}
 	}
+}
+
+// company is who waits for the open blocks to be written to the storage.
+func (q *Queue) company() company {
+	c := company{latest: time.Unix(0, q.latest.Load())}
+	for _, l := range q.allLanes() {
+		l.mu.Lock()
+		if b := l.open; b != nil {
+			c.callers, c.rows = max(c.callers, len(b.calls)), max(c.rows, b.builder.Block().Rows)
+			c.since = oldest(c.since, b.since)
+		}
+		l.mu.Unlock()
+	}
+	return c
 }
 
 // due decides when the rows of an open block stop waiting for company.
@@ -24,8 +39,7 @@ func (q *Queue) due(b *openBlock, now time.Time, s laneState) bool {
 	late := now.Sub(b.since) >= q.set.FlushInterval
 	switch {
 	case q.store != nil:
-		// Callers wait for the disk only, and small chunks are put together again when they are inserted.
-		return late || q.encoding.Load() == 0
+		return late // callers wait for the disk only, and small chunks are put together again when they are inserted
 	case q.set.WaitForResult:
 		return s.idle && (late || q.encoding.Load() == 0)
 	}

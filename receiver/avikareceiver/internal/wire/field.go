@@ -11,8 +11,24 @@ type field struct {
 	bytes  []byte
 }
 
-// next reads the field that b begins with, and returns what follows it.
-func (f *field) next(b []byte) (rest []byte, err error) {
+// fields reads the fields of a message, one after the other.
+type fields struct {
+	field
+	rest []byte
+	err  error
+}
+
+// next reads the next field. It reports false at the end of the message, and when err says what is wrong with it.
+func (r *fields) next() bool {
+	if len(r.rest) == 0 || r.err != nil {
+		return false
+	}
+	r.rest, r.err = r.read(r.rest)
+	return r.err == nil
+}
+
+// read reads the field that b begins with, and returns what follows it.
+func (f *field) read(b []byte) (rest []byte, err error) {
 	num, typ, n := consumeTag(b)
 	if n <= 0 {
 		return nil, ErrMalformed

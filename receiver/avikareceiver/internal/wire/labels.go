@@ -32,12 +32,8 @@ func (m *Metrics) Labels() map[string]string {
 
 // eachMessage calls do with the fields of a message that are messages, or text.
 func eachMessage(b []byte, do func(num protowire.Number, b []byte)) {
-	var f field
-	for len(b) > 0 {
-		var err error
-		if b, err = f.next(b); err != nil {
-			return
-		}
+	f := fields{rest: b}
+	for f.next() {
 		if f.typ == protowire.BytesType {
 			do(f.num, f.bytes)
 		}
@@ -62,11 +58,8 @@ func digestLabel(digest *uint64, b []byte, seed maphash.Seed) error {
 
 // readLabel reads an entry of a map of texts, which have to be UTF-8.
 func readLabel(b []byte) (key, value []byte, err error) {
-	var f field
-	for len(b) > 0 {
-		if b, err = f.next(b); err != nil {
-			return nil, nil, err
-		}
+	f := fields{rest: b}
+	for f.next() {
 		if f.typ != protowire.BytesType || f.num > 2 {
 			continue
 		}
@@ -79,5 +72,5 @@ func readLabel(b []byte) (key, value []byte, err error) {
 			value = f.bytes
 		}
 	}
-	return key, value, nil
+	return key, value, f.err
 }

@@ -90,12 +90,8 @@ const (
 // Unmarshal replaces m by the message in b. It accepts and refuses what the generated code does.
 func (m *Metrics) Unmarshal(b []byte) error {
 	*m = Metrics{encoded: b, Values: Values{Latencies: m.Latencies[:0]}}
-	var f field
-	for len(b) > 0 {
-		var err error
-		if b, err = f.next(b); err != nil {
-			return err
-		}
+	f := fields{rest: b}
+	for f.next() {
 		switch f.typ {
 		case protowire.VarintType:
 			m.setCount(f.num, int64(f.number))
@@ -105,7 +101,7 @@ func (m *Metrics) Unmarshal(b []byte) error {
 			}
 		}
 	}
-	return nil
+	return f.err
 }
 
 func (v *Values) setCount(num protowire.Number, n int64) {
@@ -161,12 +157,8 @@ func (v *Values) addLatency(b []byte) error {
 }
 
 func (s *System) merge(b []byte, labels *uint64) error {
-	var f field
-	for len(b) > 0 {
-		var err error
-		if b, err = f.next(b); err != nil {
-			return err
-		}
+	f := fields{rest: b}
+	for f.next() {
 		switch {
 		case f.typ == protowire.VarintType:
 			s.setBytes(f.num, f.number)
@@ -178,7 +170,7 @@ func (s *System) merge(b []byte, labels *uint64) error {
 			}
 		}
 	}
-	return nil
+	return f.err
 }
 
 func (s *System) setBytes(num protowire.Number, n uint64) {
@@ -214,17 +206,13 @@ func (s *System) setFloat(num protowire.Number, n float32) {
 }
 
 func (r *Responses) merge(b []byte) error {
-	var f field
-	for len(b) > 0 {
-		var err error
-		if b, err = f.next(b); err != nil {
-			return err
-		}
+	f := fields{rest: b}
+	for f.next() {
 		if f.typ == protowire.VarintType {
 			r.set(f.num, int64(f.number))
 		}
 	}
-	return nil
+	return f.err
 }
 
 func (r *Responses) set(num protowire.Number, n int64) {
@@ -241,12 +229,8 @@ func (r *Responses) set(num protowire.Number, n int64) {
 }
 
 func (p *Bucket) merge(b []byte) error {
-	var f field
-	for len(b) > 0 {
-		var err error
-		if b, err = f.next(b); err != nil {
-			return err
-		}
+	f := fields{rest: b}
+	for f.next() {
 		switch {
 		case f.typ == protowire.Fixed32Type && f.num == 1:
 			p.Bound = math.Float32frombits(uint32(f.number))
@@ -254,5 +238,5 @@ func (p *Bucket) merge(b []byte) error {
 			p.Count = int64(f.number)
 		}
 	}
-	return nil
+	return f.err
 }

@@ -232,10 +232,14 @@ func TestPendingBytesBoundAllStreams(t *testing.T) {
 }
 
 func TestOneSlowAgentDoesNotDisturbOthers(t *testing.T) {
-	release := make(chan struct{})
+	held, release := make(chan struct{}, 1), make(chan struct{})
 	g := newRig(t, func(c *Config) { c.Batch.MaxRecords = 5 })
 	g.consume = func(ctx context.Context, logs plog.Logs) error {
 		if id, _ := logs.ResourceLogs().At(0).Resource().Attributes().Get("avika.agent.id"); id.Str() == "web-0" {
+			select {
+			case held <- struct{}{}:
+			default:
+			}
 			<-release
 		}
 		return nil
@@ -245,6 +249,7 @@ func TestOneSlowAgentDoesNotDisturbOthers(t *testing.T) {
 	for n := range 100 {
 		require.NoError(t, slow.Send(numbered(0, n)))
 	}
+	<-held // before that both could be in one call
 	other := g.dial()
 	for n := range 100 {
 		require.NoError(t, other.Send(numbered(1, n)))

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/xconfmap"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/metadata"
+	"github.com/avika-ai/avika-collector/internal/configdocs"
 )
 
 func defaultConfig() *Config {
@@ -115,4 +116,10 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		change(cfg)
 		require.ErrorContains(t, xconfmap.Validate(cfg), want)
 	}
+}
+
+func TestREADMENamesEveryKey(t *testing.T) {
+	unnamed, err := configdocs.Unnamed("README.md", createDefaultConfig())
+	require.NoError(t, err)
+	require.Empty(t, unnamed)
 }

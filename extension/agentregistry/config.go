@@ -35,6 +35,9 @@ type Config struct {
 	// Enrolment says what happens to agents that nobody knows: "auto" lets them send, "approval" keeps them waiting.
 	Enrolment string `mapstructure:"enrolment"`
 
+	// MaxAgents is how many agents may be known. New ones are refused beyond it; 0: no bound. Default: 100000.
+	MaxAgents int `mapstructure:"max_agents"`
+
 	// Control says who may change things and tail logs over HTTP: "auth" everybody when http.auth is configured and nobody
 	// otherwise, "open" everybody, "off" nobody.
 	Control string `mapstructure:"control"`
@@ -122,6 +125,9 @@ func (c *Config) Validate() error {
 	}
 	if c.PostgreSQL.DSN != "" && c.Storage != nil {
 		errs = append(errs, errors.New("storage keeps the embedded backend and has no meaning beside postgresql.dsn: remove one"))
+	}
+	if c.MaxAgents < 0 {
+		errs = append(errs, fmt.Errorf("max_agents %d must not be negative", c.MaxAgents))
 	}
 	if c.FlushInterval < time.Second {
 		errs = append(errs, fmt.Errorf("flush_interval %s is less than 1s", c.FlushInterval))

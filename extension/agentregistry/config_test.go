@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/xconfmap"
 
 	"github.com/avika-ai/avika-collector/extension/agentregistry/internal/metadata"
+	"github.com/avika-ai/avika-collector/internal/configdocs"
 )
 
 func load(t *testing.T, name string) (*Config, error) {
@@ -46,7 +47,7 @@ func TestConfig(t *testing.T) {
 				DSN: "postgres://avika:secret@db/avika", Listen: false, PollInterval: 2 * time.Second, MaxConns: 8,
 				ConnectTimeout: 3 * time.Second, QueryTimeout: 4 * time.Second,
 			}
-			c.Enrolment, c.Control = "approval", "off"
+			c.Enrolment, c.MaxAgents, c.Control = "approval", 500, "off"
 			c.Lease = LeaseConfig{Duration: 20 * time.Second, RenewInterval: 5 * time.Second}
 			c.Commands = CommandsConfig{Expiry: time.Minute, ConfirmTimeout: 10 * time.Second, UpdateTimeout: 20 * time.Minute}
 			c.FlushInterval = 30 * time.Second
@@ -66,7 +67,7 @@ func TestConfig(t *testing.T) {
 
 func TestInvalidConfig(t *testing.T) {
 	for name, messages := range map[string][]string{
-		"words":      {`enrolment "perhaps" is not one of auto, approval`, `control "everybody" is not one of auth, open, off`, `advertise "10.0.0.1" is not a URL`},
+		"words":      {`enrolment "perhaps" is not one of auto, approval`, `control "everybody" is not one of auth, open, off`, `advertise "10.0.0.1" is not a URL`, "max_agents -1 must not be negative"},
 		"times":      {"flush_interval 10ms is less than 1s", "expiry 0s is less than 1s", "confirm_timeout 1ms", "update_timeout -1s", "must not be negative"},
 		"lease":      {"renew_interval 5s is not between 0 and a third of duration 10s"},
 		"postgresql": {"max_conns 0 is less than 1", "poll_interval 1ms is less than 100ms", "must be positive", "storage keeps the embedded backend"},
@@ -86,4 +87,10 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	text, err := c.PostgreSQL.DSN.MarshalText()
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), "secret")
+}
+
+func TestREADMENamesEveryKey(t *testing.T) {
+	unnamed, err := configdocs.Unnamed("README.md", createDefaultConfig())
+	require.NoError(t, err)
+	require.Empty(t, unnamed)
 }

@@ -180,7 +180,7 @@ func (r *registry) storageClient(ctx context.Context, host component.Host) (stor
 func (r *registry) fleetSettings(listener net.Listener) (fleet.Settings, error) {
 	c := r.config
 	settings := fleet.Settings{
-		GatewayID: c.GatewayID, Address: c.Advertise, Version: r.build.version, RequireApproval: c.Enrolment == enrolmentApproval,
+		GatewayID: c.GatewayID, Address: c.Advertise, Version: r.build.version, RequireApproval: c.Enrolment == enrolmentApproval, MaxAgents: c.MaxAgents,
 		Lease: c.Lease.Duration, Renew: c.Lease.RenewInterval, FlushInterval: c.FlushInterval, SweepInterval: sweepInterval,
 		Clock: c.clock, OperationTimeout: c.PostgreSQL.QueryTimeout, CommandExpiry: c.Commands.Expiry,
 		Policy: store.SweepPolicy{

@@ -27,6 +27,7 @@ func createDefaultConfig() component.Config {
 			Listen: true, PollInterval: time.Second, MaxConns: 4, ConnectTimeout: 5 * time.Second, QueryTimeout: 5 * time.Second,
 		},
 		Enrolment:     enrolmentAuto,
+		MaxAgents:     100_000,
 		Control:       httpapi.ControlAuth,
 		Lease:         LeaseConfig{Duration: 10 * time.Second, RenewInterval: 3 * time.Second},
 		Commands:      CommandsConfig{Expiry: 5 * time.Minute, ConfirmTimeout: 30 * time.Second, UpdateTimeout: 10 * time.Minute},

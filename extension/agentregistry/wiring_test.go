@@ -115,7 +115,7 @@ func TestFleetSettings(t *testing.T) {
 	got, err := r.fleetSettings(nil)
 	require.NoError(t, err)
 	assert.Equal(t, fleet.Settings{
-		GatewayID: "gateway-2", Address: "https://10.0.0.2:5021", Version: "1.2.3", RequireApproval: true, Lease: 20 * time.Second, Renew: 5 * time.Second,
+		GatewayID: "gateway-2", Address: "https://10.0.0.2:5021", Version: "1.2.3", RequireApproval: true, MaxAgents: 500, Lease: 20 * time.Second, Renew: 5 * time.Second,
 		Poll: 2 * time.Second, FlushInterval: 30 * time.Second, SweepInterval: sweepInterval, OperationTimeout: 4 * time.Second, CommandExpiry: time.Minute,
 		Policy: store.SweepPolicy{
 			AgentRetention: 24 * time.Hour, HistoryRetention: 48 * time.Hour, HistoryPerAgent: 50, Confirm: 10 * time.Second, ConfirmUpdate: 20 * time.Minute,

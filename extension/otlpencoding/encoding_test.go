@@ -20,6 +20,7 @@ import (
 
 	"github.com/avika-ai/avika-collector/extension/otlpencoding/internal/metadata"
 	"github.com/avika-ai/avika-collector/extension/otlpencoding/internal/metadatatest"
+	"github.com/avika-ai/avika-collector/internal/configdocs"
 )
 
 // rubbish begins like OTLP and ends too early.
@@ -134,4 +135,10 @@ func FuzzUnmarshal(f *testing.F) {
 		_, traces := e.UnmarshalTraces(message)
 		_, _, _ = logs, metrics, traces
 	})
+}
+
+func TestREADMENamesEveryKey(t *testing.T) {
+	unnamed, err := configdocs.Unnamed("README.md", createDefaultConfig())
+	require.NoError(t, err)
+	require.Empty(t, unnamed)
 }

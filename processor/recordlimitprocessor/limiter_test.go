@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
+	"github.com/avika-ai/avika-collector/internal/configdocs"
 	"github.com/avika-ai/avika-collector/processor/recordlimitprocessor/internal/metadata"
 	"github.com/avika-ai/avika-collector/processor/recordlimitprocessor/internal/metadatatest"
 )
@@ -166,4 +167,10 @@ func readAll(t *testing.T, dir, signal string) (all [][]byte) {
 
 func count(signal string, n int64) []metricdata.DataPoint[int64] {
 	return []metricdata.DataPoint[int64]{{Value: n, Attributes: attribute.NewSet(attribute.String("signal", signal))}}
+}
+
+func TestREADMENamesEveryKey(t *testing.T) {
+	unnamed, err := configdocs.Unnamed("README.md", createDefaultConfig())
+	require.NoError(t, err)
+	require.Empty(t, unnamed)
 }

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/confmap/provider/envprovider"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/avika-ai/avika-collector/internal/configdocs"
 )
 
 func loadConfig(t *testing.T, file, id string) (*Config, error) {
@@ -116,4 +118,10 @@ func TestValidateChangesNothing(t *testing.T) {
 	config := fullConfig()
 	require.NoError(t, config.Validate())
 	require.Equal(t, fullConfig(), config)
+}
+
+func TestREADMENamesEveryKey(t *testing.T) {
+	unnamed, err := configdocs.Unnamed("README.md", createDefaultConfig())
+	require.NoError(t, err)
+	require.Equal(t, []string{"dialer"}, unnamed, "of confignet, for clients")
 }

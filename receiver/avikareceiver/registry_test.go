@@ -219,6 +219,7 @@ func TestRegistryRefusesAnAgent(t *testing.T) {
 	}{
 		{fmt.Errorf("wrapped: %w", agentsession.ErrRevoked), codes.PermissionDenied, refusedRevoked, "this agent has been revoked in the registry"},
 		{agentsession.ErrApprovalRequired, codes.FailedPrecondition, refusedApproval, "this agent waits for approval in the registry"},
+		{agentsession.ErrTooManyAgents, codes.ResourceExhausted, refusedTooMany, "does not know this one"},
 		{errors.New("no room"), codes.Unavailable, refusedRegistry, "no room"},
 	} {
 		g, registry := startWithRegistry(t)

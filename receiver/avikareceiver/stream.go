@@ -188,6 +188,8 @@ func (r *avikaReceiver) endedBy(reason error) error {
 		return r.refuse(refusedRevoked, codes.PermissionDenied, "this agent has been revoked in the registry")
 	case errors.Is(reason, agentsession.ErrApprovalRequired):
 		return r.refuse(refusedApproval, codes.FailedPrecondition, "this agent waits for approval in the registry")
+	case errors.Is(reason, agentsession.ErrTooManyAgents):
+		return r.refuse(refusedTooMany, codes.ResourceExhausted, "the registry knows as many agents as its max_agents, and does not know this one")
 	case errors.Is(reason, agentsession.ErrRemoved):
 		return r.refuse(refusedRemoved, codes.Aborted, "this agent was removed from the registry; it may connect again")
 	case reason == nil, errors.Is(reason, context.Canceled):

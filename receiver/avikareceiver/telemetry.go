@@ -35,6 +35,7 @@ const (
 	refusedReplay         = "signature_replayed"
 	refusedRevoked        = "revoked"
 	refusedApproval       = "approval_required"
+	refusedTooMany        = "too_many_agents"
 	refusedRemoved        = "removed"
 	refusedRegistry       = "registry"
 	refusedPermanent      = "permanent_error"

@@ -15,10 +15,11 @@ import (
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
-// Open fails with one of these, possibly wrapped, when the agent is known and must not send.
+// Open fails with one of these, possibly wrapped, when the agent must not send.
 var (
 	ErrRevoked          = errors.New("agent is revoked")
 	ErrApprovalRequired = errors.New("agent is waiting for approval")
+	ErrTooManyAgents    = errors.New("agent is new, and there are max_agents already")
 )
 
 // ErrRemoved ends a session whose agent an operator deleted.

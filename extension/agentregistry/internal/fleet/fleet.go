@@ -25,6 +25,8 @@ type Settings struct {
 	Version string
 	// RequireApproval refuses agents until somebody approved them.
 	RequireApproval bool
+	// MaxAgents is how many agents may be known before new ones are refused; 0: no bound.
+	MaxAgents int
 
 	Lease         time.Duration
 	Renew         time.Duration

@@ -169,6 +169,32 @@ func TestStatusOfOthersIsFrozenWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
+// Agents that are known come and go when there are as many as there may be; others are refused, however they enrol.
+func TestMaxAgents(t *testing.T) {
+	t.Parallel()
+	for _, approval := range []bool{false, true} {
+		settings := quick("one")
+		settings.MaxAgents, settings.RequireApproval = 2, approval
+		f := run(t, shared(t), settings)
+		open := func(id string) error {
+			session, err := f.Open(t.Context(), agentsession.Peer{AgentID: id})
+			if err == nil {
+				session.Close()
+			}
+			return err
+		}
+		for _, id := range []string{"a", "b", "a", "b"} {
+			require.NotErrorIs(t, open(id), agentsession.ErrTooManyAgents)
+			eventually(t, f, id, "known", func(State) bool { return true })
+		}
+		err := open("c")
+		require.ErrorIs(t, err, agentsession.ErrTooManyAgents)
+		require.ErrorContains(t, err, `agent "c"`)
+		require.Eventually(t, func() bool { return f.Remove(t.Context(), "a", "ann") == nil }, soon, tick, "once it is written")
+		require.NotErrorIs(t, open("c"), agentsession.ErrTooManyAgents, "there is room again")
+	}
+}
+
 func TestApproval(t *testing.T) {
 	t.Parallel()
 	s := shared(t)

@@ -78,7 +78,11 @@ func (f *Fleet) admit(peer *agentsession.Peer) error {
 		return fmt.Errorf("agent %q: %w", peer.AgentID, agentsession.ErrRevoked)
 	case known && e.agent.Approval == store.Pending:
 		return fmt.Errorf("agent %q: %w", peer.AgentID, agentsession.ErrApprovalRequired)
-	case known || !f.settings.RequireApproval:
+	case known:
+		return nil
+	case f.settings.MaxAgents > 0 && len(f.entries)+len(f.enrol) >= f.settings.MaxAgents:
+		return fmt.Errorf("agent %q: %w (%d)", peer.AgentID, agentsession.ErrTooManyAgents, f.settings.MaxAgents)
+	case !f.settings.RequireApproval:
 		return nil
 	}
 	if len(f.enrol) < maxEnrolments {

@@ -43,6 +43,15 @@ func install(t *testing.T, command string, more ...string) (*manifests, string) 
 	return m, configMap(m, "notes").Data["notes"]
 }
 
+// TestNotesSayHowToAsk: the lines can be pasted, also with a token and TLS.
+func TestNotesSayHowToAsk(t *testing.T) {
+	_, notes := install(t, installDefault)
+	assert.Contains(t, notes, "  curl -s localhost:5021/api/v1/agents ")
+	_, notes = install(t, installDefault, set("api.tokenSecret=api", "api.tls=true", "tls.existingSecret=cert")...)
+	assert.Contains(t, notes, "  TOKEN=$(kubectl -n default get secret api -o jsonpath='{.data.token}' | base64 -d)\n")
+	assert.Contains(t, notes, `  curl -s -H "Authorization: Bearer $TOKEN" -k https://localhost:5021/api/v1/agents `)
+}
+
 func TestGuideCommands(t *testing.T) {
 	m, notes := install(t, installDefault)
 	assert.Contains(t, m.pods(), "avika-gateway")

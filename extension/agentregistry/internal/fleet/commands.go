@@ -59,11 +59,24 @@ func (f *Fleet) deliver(c store.Command) {
 	f.handOut(s, &c)
 }
 
+// handOut gives the command to the session, or back to the store. That of an agent that does not read its commands stays claimed for a
+// moment, because what is given back is claimed again at once.
 func (f *Fleet) handOut(s *session, c *store.Command) {
-	if s == nil || !s.handOut(c) {
-		f.move([]store.CommandUpdate{{ID: c.ID, AgentID: c.AgentID, State: store.CommandPending, Claimed: c.Claimed}})
+	if s != nil && s.handOut(c) {
+		return
 	}
+	back := []store.CommandUpdate{{ID: c.ID, AgentID: c.AgentID, State: store.CommandPending, Claimed: c.Claimed}}
+	if s == nil || !s.behind() {
+		f.move(back)
+		return
+	}
+	f.loops.Go(func() {
+		pause(f.ctx, retry)
+		f.move(back)
+	})
 }
+
+func (s *session) behind() bool { return len(s.sends) == cap(s.sends) }
 
 func (s *session) listen(kind string) time.Duration {
 	s.mu.Lock()
@@ -75,8 +88,8 @@ func (s *session) listen(kind string) time.Duration {
 func (s *session) handOut(c *store.Command) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.number != c.Claimed || len(s.sends) == cap(s.sends) {
-		return false // gone, or the receiver is behind: later
+	if s.closed || s.number != c.Claimed || s.behind() {
+		return false
 	}
 	if p := &c.Parameters; c.Type == store.TypeLogRequest {
 		s.tail.requested(p.LogType, c.ID, int(p.TailLines), p.Follow, time.Now(), s.spoke)

@@ -29,6 +29,8 @@ const (
 type shaky struct {
 	store.Store
 	away atomic.Bool
+	// updates counts moves of commands.
+	updates atomic.Int64
 }
 
 var errCut = errors.Join(store.ErrUnavailable, errors.New("cut"))
@@ -79,6 +81,7 @@ func (s *shaky) UpdateCommands(ctx context.Context, u []store.CommandUpdate) err
 	if err := s.check(); err != nil {
 		return err
 	}
+	s.updates.Add(int64(len(u)))
 	return s.Store.UpdateCommands(ctx, u)
 }
 

@@ -59,6 +59,11 @@ func (o *observer) Failed(table string, out blockqueue.Outcome) {
 		attribute.String("table", table), attribute.String("code", out.Code))))
 }
 
+// Written implements blockqueue.Observer.
+func (o *observer) Written(took time.Duration) {
+	o.tb.ExporterChBatchStorageWriteDuration.Record(context.Background(), took.Seconds(), metric.WithAttributeSet(attribute.NewSet(o.signal)))
+}
+
 // DeadLettered implements blockqueue.Observer.
 func (o *observer) DeadLettered(table string, rows int) {
 	o.tb.ExporterChBatchRowsDeadLettered.Add(context.Background(), int64(rows), ofTable(table))

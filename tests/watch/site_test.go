@@ -35,6 +35,7 @@ func startSite(t *testing.T) *site {
 	s.ch = harness.StartClickHouseWith(t, localstack.ClickHouseOptions{ConfigFile: config})
 	s.gateway = harness.StartGateway(t, harness.GatewayOptions{
 		Config: "embedded:quickstart", ClickHouse: s.ch.Addr(), Env: []string{"AVIKA_PSK=" + psk},
+		Args: []string{"--set=exporters::ch_batch::sending_queue::storage=file_storage"},
 	})
 	s.prometheus = startPrometheus(t, s.gateway.MetricsURL(), "http://"+s.ch.HTTPAddr()+"/metrics")
 	web := harness.StartNGINX(t, harness.FormatJSON)

@@ -54,10 +54,11 @@ func gatewayRows() []panel {
 			),
 		},
 		{
-			kind: lines, title: "Time of an insert", about: "Half and 99 % of the inserts took at most this long.", unit: "s", width: 8, height: 8,
+			kind: lines, title: "Time of an insert", about: "Half and 99 % of the inserts, and 99 % of the writes to the queue on disk, took at most this long.", unit: "s", width: 8, height: 8,
 			queries: promql(
 				`histogram_quantile(0.5, sum by (le, table) (rate(otelcol_exporter_ch_batch_insert_duration_seconds_bucket[$__rate_interval])))`, "p50 {{table}}",
 				`histogram_quantile(0.99, sum by (le, table) (rate(otelcol_exporter_ch_batch_insert_duration_seconds_bucket[$__rate_interval])))`, "p99 {{table}}",
+				`histogram_quantile(0.99, sum by (le) (rate(otelcol_exporter_ch_batch_storage_write_duration_seconds_bucket[$__rate_interval])))`, "p99 queue on disk",
 			),
 		},
 		{

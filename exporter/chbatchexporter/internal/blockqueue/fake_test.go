@@ -266,6 +266,7 @@ func (ignore) Failed(string, Outcome)                            {}
 func (ignore) DeadLettered(string, int)                          {}
 func (ignore) Lost(string, int)                                  {}
 func (ignore) Stored(string, []pcommon.Timestamp)                {}
+func (ignore) Written(time.Duration)                             {}
 
 // setup returns settings for a fake, with short times.
 func setup(t testing.TB, f *fakeClickHouse) Settings {

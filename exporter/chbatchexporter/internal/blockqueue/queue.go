@@ -56,7 +56,7 @@ func Start(ctx context.Context, set Settings) (*Queue, error) {
 	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	if set.Storage != nil {
-		q.store = newStore(set.Storage)
+		q.store = newStore(set.Storage, set.Observer.Written)
 		if err := q.restore(ctx); err != nil {
 			q.cancel()
 			return nil, fmt.Errorf("read the queue: %w", err)

@@ -126,6 +126,8 @@ type Observer interface {
 	Inserted(table string, rows, bytes int, took time.Duration, o Outcome)
 	// Stored rows are watched in samples: these are the times of some.
 	Stored(table string, sampled []pcommon.Timestamp)
+	// Written is a write to the storage, whether or not it succeeded.
+	Written(took time.Duration)
 	Failed(table string, o Outcome)
 	DeadLettered(table string, rows int)
 	Lost(table string, rows int)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
@@ -13,7 +14,9 @@ import (
 // store keeps chunks and groups in a storage client under increasing numbers. Only the queue's run goroutine uses it
 // after recovery, but for get.
 type store struct {
-	client      storage.Client
+	client storage.Client
+	// written is told how long each write took.
+	written     func(time.Duration)
 	first, next uint64
 	gone        map[uint64]bool // numbers after first that are free again
 	// deletes that are not done yet; they go along with the next commit.
@@ -21,8 +24,8 @@ type store struct {
 }
 
 // newStore begins with number 1: 0 is no number.
-func newStore(c storage.Client) *store {
-	return &store{client: c, gone: map[uint64]bool{}, first: 1, next: 1}
+func newStore(c storage.Client, written func(time.Duration)) *store {
+	return &store{client: c, written: written, gone: map[uint64]bool{}, first: 1, next: 1}
 }
 
 // Keys: the range of numbers that may be in use, and what is under a number.
@@ -49,9 +52,9 @@ func (s *store) write(ctx context.Context, values []*storage.Operation) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	err := s.client.Batch(ctx, ops...)
+	err := s.sync(ctx, ops)
 	if err != nil && len(values) > 0 && len(s.deletes) > 0 {
-		if err2 := s.client.Batch(ctx, s.deleteOps()...); err2 == nil {
+		if err2 := s.sync(ctx, s.deleteOps()); err2 == nil {
 			s.deletes = s.deletes[:0]
 		}
 		return err
@@ -59,6 +62,13 @@ func (s *store) write(ctx context.Context, values []*storage.Operation) error {
 	if err == nil {
 		s.deletes = s.deletes[:0]
 	}
+	return err
+}
+
+func (s *store) sync(ctx context.Context, ops []*storage.Operation) error {
+	start := time.Now()
+	err := s.client.Batch(ctx, ops...)
+	s.written(time.Since(start))
 	return err
 }
 

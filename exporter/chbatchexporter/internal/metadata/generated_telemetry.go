@@ -25,28 +25,29 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                              metric.Meter
-	mu                                 sync.Mutex
-	registrations                      []metric.Registration
-	ExporterChBatchBlocksWaiting       metric.Int64ObservableGauge
-	ExporterChBatchBufferBytes         metric.Int64ObservableGauge
-	ExporterChBatchBufferCapacityBytes metric.Int64ObservableGauge
-	ExporterChBatchBufferCapacityRows  metric.Int64ObservableGauge
-	ExporterChBatchBufferRows          metric.Int64ObservableGauge
-	ExporterChBatchBytesInserted       metric.Int64Counter
-	ExporterChBatchDuplicatesChecked   metric.Int64Counter
-	ExporterChBatchInsertDuration      metric.Float64Histogram
-	ExporterChBatchInsertFailures      metric.Int64Counter
-	ExporterChBatchInsertRows          metric.Int64Histogram
-	ExporterChBatchInsertsDeduplicated metric.Int64Counter
-	ExporterChBatchNewestRowAge        metric.Float64ObservableGauge
-	ExporterChBatchOldestRowAge        metric.Float64ObservableGauge
-	ExporterChBatchRowDelay            metric.Float64Histogram
-	ExporterChBatchRowsDeadLettered    metric.Int64Counter
-	ExporterChBatchRowsInserted        metric.Int64Counter
-	ExporterChBatchRowsLost            metric.Int64Counter
-	ExporterChBatchRowsRefused         metric.Int64Counter
-	ExporterChBatchRowsRestored        metric.Int64Counter
+	meter                               metric.Meter
+	mu                                  sync.Mutex
+	registrations                       []metric.Registration
+	ExporterChBatchBlocksWaiting        metric.Int64ObservableGauge
+	ExporterChBatchBufferBytes          metric.Int64ObservableGauge
+	ExporterChBatchBufferCapacityBytes  metric.Int64ObservableGauge
+	ExporterChBatchBufferCapacityRows   metric.Int64ObservableGauge
+	ExporterChBatchBufferRows           metric.Int64ObservableGauge
+	ExporterChBatchBytesInserted        metric.Int64Counter
+	ExporterChBatchDuplicatesChecked    metric.Int64Counter
+	ExporterChBatchInsertDuration       metric.Float64Histogram
+	ExporterChBatchInsertFailures       metric.Int64Counter
+	ExporterChBatchInsertRows           metric.Int64Histogram
+	ExporterChBatchInsertsDeduplicated  metric.Int64Counter
+	ExporterChBatchNewestRowAge         metric.Float64ObservableGauge
+	ExporterChBatchOldestRowAge         metric.Float64ObservableGauge
+	ExporterChBatchRowDelay             metric.Float64Histogram
+	ExporterChBatchRowsDeadLettered     metric.Int64Counter
+	ExporterChBatchRowsInserted         metric.Int64Counter
+	ExporterChBatchRowsLost             metric.Int64Counter
+	ExporterChBatchRowsRefused          metric.Int64Counter
+	ExporterChBatchRowsRestored         metric.Int64Counter
+	ExporterChBatchStorageWriteDuration metric.Float64Histogram
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -318,6 +319,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_ch_batch_rows_restored",
 		metric.WithDescription("Rows that ClickHouse had lost while it called them duplicates, inserted once more. [Beta]"),
 		metric.WithUnit("{rows}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterChBatchStorageWriteDuration, err = builder.meter.Float64Histogram(
+		"otelcol_exporter_ch_batch_storage_write_duration",
+		metric.WithDescription("Time that a write to the queue's storage took, until it was synced or had failed. [Beta]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}...),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -60,6 +60,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterChBatchRowsLost.Add(context.Background(), 1)
 	tb.ExporterChBatchRowsRefused.Add(context.Background(), 1)
 	tb.ExporterChBatchRowsRestored.Add(context.Background(), 1)
+	tb.ExporterChBatchStorageWriteDuration.Record(context.Background(), 1)
 	AssertEqualExporterChBatchBlocksWaiting(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -116,6 +117,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterChBatchRowsRestored(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterChBatchStorageWriteDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
 
 	require.NoError(t, testTel.Shutdown(context.Background()))

@@ -52,11 +52,18 @@ func (in *inserter) doubted(ctx context.Context, e *endpoint, known *tableSet, r
 	return failed
 }
 
+// maxAgain is how many further tokens rows are inserted under: that of an insert that was lost is lost too.
+const maxAgain = 10
+
 // insertAgain inserts rows under another token that are lost and that ClickHouse does not let be put back past the views.
-func (in *inserter) insertAgain(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, lost int, cause error) (blockqueue.Outcome, kind) {
-	r.Token += "-again"
+func (in *inserter) insertAgain(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, lost int, cause error) (o blockqueue.Outcome, k kind) {
 	r.Doubtful = false
-	o, k := in.insertAt(ctx, e, known, r, failWithView)
+	for range maxAgain {
+		r.Token += "-again"
+		if o, k = in.insertAt(ctx, e, known, r, failWithView); !o.Duplicate {
+			break
+		}
+	}
 	if o.Class == blockqueue.Stored {
 		o.Check, o.Restored = blockqueue.CheckRestored, lost
 		e.log.Warn("ClickHouse had lost rows of an insert that it called a duplicate: they are inserted again, and its views count them twice",
@@ -68,8 +75,11 @@ func (in *inserter) insertAgain(ctx context.Context, e *endpoint, known *tableSe
 // refused tells whether ClickHouse will go on refusing: for lack of rights, or because it does not know how.
 func refused(o blockqueue.Outcome, err error) bool {
 	var server *chconn.Error
-	return o.Class == blockqueue.Permanent || errors.As(err, &server) && server.Code == accessDenied
+	return o.Class == blockqueue.Permanent || errors.Is(err, errNoParts) || errors.As(err, &server) && server.Code == accessDenied
 }
+
+// errNoParts is for tables that pass their rows on. A copy of a Distributed table has the servers of the first one: rows would be there twice.
+var errNoParts = errors.New("its engine keeps no parts of its own")
 
 const accessDenied = 497
 
@@ -121,6 +131,9 @@ func (d *doubt) settle(ctx context.Context, out *blockqueue.Outcome) error {
 	engine, err := d.engine(ctx)
 	if err != nil || strings.HasPrefix(engine, "Replicated") || strings.HasPrefix(engine, "Shared") {
 		return err // these keep token and part together
+	}
+	if name, _, _ := strings.Cut(strings.TrimSpace(engine), "("); !strings.Contains(name, "MergeTree") {
+		return fmt.Errorf("%s: %w", engine, errNoParts)
 	}
 	if err := d.fill(ctx, engine); err != nil {
 		return err

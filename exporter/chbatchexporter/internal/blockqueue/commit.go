@@ -29,7 +29,7 @@ func (q *Queue) commit() {
 	groupOps := len(ops)
 	for _, c := range chunks {
 		c.seq = q.store.number()
-		ops = append(ops, storage.SetOperation(chunkKey(c.seq), encodeChunk(c, q.set.ShardName(c.lane.shard))))
+		ops = append(ops, chunkOps(c.seq, encodeChunk(c, q.set.ShardName(c.lane.shard)))...)
 	}
 	// Not the queue's context: what was begun is finished.
 	err := q.store.write(context.Background(), ops)

@@ -11,7 +11,7 @@ require (
 	github.com/klauspost/compress v1.19.1
 	github.com/medama-io/go-useragent v1.2.2
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0
-	github.com/pierrec/lz4/v4 v4.1.27
+	github.com/pierrec/lz4/v4 v4.1.33
 	github.com/shirou/gopsutil/v4 v4.26.6
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/collector/client v1.61.0

@@ -14,8 +14,8 @@ import (
 type Access struct {
 	fields
 	enrich  Enricher
+	agents  *agentMemo
 	scratch []byte
-	row     accessRow
 
 	timestamp                                                   *nativeblock.Fixed
 	instance, method, upstreamStatus                            *nativeblock.LowCardinality
@@ -33,7 +33,7 @@ type Access struct {
 }
 
 func newAccess(o Options) *Access {
-	t := &Access{enrich: o.Enrich}
+	t := &Access{enrich: o.Enrich, agents: newAgentMemo()}
 	t.timestamp = t.millis("timestamp")
 	t.instance = t.low("instance_id")
 	t.remote, t.method, t.uri = t.str("remote_addr"), t.low("request_method"), t.str("request_uri")
@@ -63,24 +63,23 @@ func (t *Access) Reset() {
 
 // Append adds an access record.
 func (t *Access) Append(res *Resource, rec plog.LogRecord) {
-	r := &t.row
-	*r = accessRow{}
+	var r accessRow // not in t: the garbage collector would have to be told of each pointer in it
 	r.read(rec.Attributes())
-	t.enrichRow(r)
+	t.enrichRow(&r)
 	t.block.Rows++
 	t.timestamp.Append64(millis(recordTime(rec)))
 	t.instance.Append(res.Instance)
-	t.appendRequest(r)
-	t.appendUpstream(r)
+	t.appendRequest(&r)
+	t.appendUpstream(&r)
 	t.labels.append(res)
-	t.appendClient(r)
+	t.appendClient(&r)
 	t.appendTrace(rec)
 	t.host.Append(r.host)
 	t.scheme.Append(r.scheme)
-	t.appendProtocol(r)
+	t.appendProtocol(&r)
 	t.cache.Append(r.cache)
 	t.forwarded.Append(r.forwarded)
-	t.appendRaw(r, rec)
+	t.appendRaw(&r, rec)
 }
 
 func recordTime(rec plog.LogRecord) pcommon.Timestamp {
@@ -205,7 +204,7 @@ func (t *Access) enrichRow(r *accessRow) {
 		return
 	}
 	if !r.agentSet && r.userAgent != "" {
-		r.agent = t.enrich.UserAgent(r.userAgent)
+		r.agent = t.agents.describe(r.userAgent, t.enrich)
 	}
 	if !r.placeSet && r.client != "" {
 		r.place = t.enrich.Address(r.client)

@@ -1,10 +1,6 @@
 package rows
 
-import (
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/avika-ai/avika-collector/internal/nginxsemconv"
-)
+import "go.opentelemetry.io/collector/pdata/pcommon"
 
 // accessRow is one record while its attributes are read, in whatever order they come. Strings refer to the record.
 type accessRow struct {
@@ -23,63 +19,57 @@ type accessRow struct {
 	placeSet                                      bool
 }
 
+// read takes what a record says, each attribute once.
 func (r *accessRow) read(m pcommon.Map) {
 	for k, v := range m.All() {
-		switch k {
-		case "http.request.method":
+		switch attributeOf(k) {
+		case attrMethod:
 			r.method = text(v)
-		case "http.request.method_original":
+		case attrOriginalMethod:
 			r.originalMethod = text(v)
-		case "url.path":
+		case attrPath:
 			r.path = text(v)
-		case "url.query":
+		case attrQuery:
 			r.query = text(v)
-		case "http.response.status_code":
+		case attrStatus:
 			r.status = integer(v)
-		case "http.response.body.size":
+		case attrBodySize:
 			r.bytes = integer(v)
-		case nginxsemconv.RequestTime:
+		case attrRequestTime:
 			r.requestTime = float(v)
-		case "network.peer.address":
+		case attrPeer:
 			r.remote = text(v)
-		case "client.address":
+		case attrClient:
 			r.client = text(v)
-		case "user_agent.original":
+		case attrUserAgent:
 			r.userAgent = text(v)
-		case nginxsemconv.RequestHeaderReferer:
+		case attrReferer:
 			r.referer = joined(v)
-		case nginxsemconv.RequestHeaderForwarded:
+		case attrForwarded:
 			r.forwarded = joined(v)
-		case nginxsemconv.RequestID:
+		case attrRequestID:
 			r.requestID = text(v)
-		case "server.address":
+		case attrHost:
 			r.host = text(v)
-		case "url.scheme":
+		case attrScheme:
 			r.scheme = text(v)
-		case "network.protocol.version":
+		case attrProtocol:
 			r.protocol = text(v)
-		case nginxsemconv.CacheStatus:
+		case attrCache:
 			r.cache = text(v)
-		default:
-			r.readUpstream(k, v)
+		case attrUpstreams:
+			r.upstreams, r.hasUpstreams = v, true
+		case attrUpstreamStatus:
+			r.statuses, r.hasStatuses = v, true
+		case attrConnectTime:
+			r.connect = total(v)
+		case attrHeaderTime:
+			r.header = total(v)
+		case attrResponseTime:
+			r.response = total(v)
+		case attrOther:
+			r.readClient(k, v)
 		}
-	}
-}
-
-func (r *accessRow) readUpstream(k string, v pcommon.Value) {
-	switch k {
-	case nginxsemconv.UpstreamAddress:
-		r.upstreams, r.hasUpstreams = v, true
-	case nginxsemconv.UpstreamStatus:
-		r.statuses, r.hasStatuses = v, true
-	case nginxsemconv.UpstreamConnectTime:
-		r.connect = total(v)
-	case nginxsemconv.UpstreamHeaderTime:
-		r.header = total(v)
-	case nginxsemconv.UpstreamResponseTime:
-		r.response = total(v)
-	default:
-		r.readClient(k, v)
 	}
 }
 

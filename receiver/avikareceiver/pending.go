@@ -22,7 +22,7 @@ type pending struct {
 
 func (p *pending) records() int { return len(p.entries) + len(p.samples) }
 
-// entryLists keeps lists of entries for reuse; the entries themselves go with the data.
+// entryLists keeps lists of entries for reuse.
 var entryLists = sync.Pool{New: func() any { return new([]translate.Entry) }}
 
 func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
@@ -35,7 +35,7 @@ func (p *pending) add(resource *translate.Resource, entry translate.Entry) {
 	p.entries = append(p.entries, entry)
 }
 
-// keep copies an entry into memory that lives as long as the data that are made of it. A batch that is as small as the one before
+// keep copies an entry into memory that is the batch's until its entries have been translated. A batch that is as small as the one before
 // gets no more than it needs.
 func (p *pending) keep(encoded []byte) []byte {
 	return p.room.Keep(encoded, max(p.bytes, p.expected))
@@ -54,9 +54,9 @@ func (p *pending) releaseSamples() {
 	}
 }
 
-// release gives the list of entries back.
+// release gives the entries and their list back, when nobody needs them any more.
 func (p *pending) release() {
-	p.room = translate.Room{}
+	p.room.Release()
 	if p.entries != nil {
 		clear(p.entries)
 		list := p.entries[:0]

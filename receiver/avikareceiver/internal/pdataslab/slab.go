@@ -77,8 +77,7 @@ type array struct {
 // Slab hands out parts of arrays, which are shared by neighbouring records and batches. It never hands out the same part
 // twice, unless it is told that nobody has it any more.
 type Slab struct {
-	// text is never handed out again, because consumers may keep strings.
-	text    chunk[byte]
+	text    text
 	strings chunk[string]
 	ints    chunk[int64]
 	floats  chunk[float64]
@@ -132,14 +131,7 @@ func (s *Slab) Fit(n int) {
 }
 
 // Copy returns a copy of b.
-func (s *Slab) Copy(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	to := s.text.take(len(b))
-	copy(to, b)
-	return unsafe.String(&to[0], len(to))
-}
+func (s *Slab) Copy(b []byte) string { return s.text.copy(b) }
 
 // String makes a value of text.
 func (s *Slab) String(text string) Value {

@@ -159,10 +159,14 @@ func (t *Translator) putTimes(key string, list []byte, single float64, n int) {
 }
 
 // putProtocol puts "HTTP/1.1" as 1.1, and "HTTP/2.0" as 2.
-func (t *Translator) putProtocol(protocol string) {
-	if known, ok := protocols[protocol]; ok {
-		t.slab.Put("network.protocol.version", known)
-	} else if version, ok := strings.CutPrefix(protocol, "HTTP/"); ok {
+func (t *Translator) putProtocol(name string) {
+	for i := range protocols {
+		if protocols[i].name == name {
+			t.slab.Put("network.protocol.version", protocols[i].version)
+			return
+		}
+	}
+	if version, ok := strings.CutPrefix(name, "HTTP/"); ok {
 		t.slab.PutString("network.protocol.version", version)
 	}
 }

@@ -10,20 +10,26 @@ import (
 
 // Values that most records share are made once.
 
-// method is a known HTTP method.
+// method is a known HTTP method. They are few, and the first ones the most frequent: a search costs less than a map.
 type method struct {
 	name  string
 	value pdataslab.Value
+}
+
+// protocol is what NGINX writes, and the version that it means.
+type protocol struct {
+	name    string
+	version pdataslab.Value
 }
 
 const otherMethod = "_OTHER"
 
 var (
 	constants pdataslab.Slab
-	methods   = makeMethods("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY", otherMethod)
+	methods   = makeMethods("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY", otherMethod)
 	statuses  = makeStatuses()
-	protocols = map[string]pdataslab.Value{
-		"HTTP/1.0": constants.String("1.0"), "HTTP/1.1": constants.String("1.1"), "HTTP/2.0": constants.String("2"), "HTTP/3.0": constants.String("3"),
+	protocols = []protocol{
+		{"HTTP/1.1", constants.String("1.1")}, {"HTTP/2.0", constants.String("2")}, {"HTTP/3.0", constants.String("3")}, {"HTTP/1.0", constants.String("1.0")},
 	}
 	schemeHTTP, schemeHTTPS = constants.String("http"), constants.String("https")
 )
@@ -36,12 +42,22 @@ type status struct {
 	number, text, list pdataslab.Value
 }
 
-func makeMethods(names ...string) map[string]method {
-	known := make(map[string]method, len(names))
-	for _, name := range names {
-		known[name] = method{name, constants.String(name)}
+func makeMethods(names ...string) []method {
+	known := make([]method, len(names))
+	for i, name := range names {
+		known[i] = method{name, constants.String(name)}
 	}
 	return known
+}
+
+// findMethod returns _OTHER, and false, for one that is not known.
+func findMethod(name []byte) (*method, bool) {
+	for i := range methods {
+		if methods[i].name == string(name) {
+			return &methods[i], true
+		}
+	}
+	return &methods[len(methods)-1], false
 }
 
 func makeStatuses() *[maxKnownStatus]status {
@@ -61,12 +77,11 @@ func (r *request) readMethod(t *Translator, entry *wire.LogEntry) {
 	if len(name) == 0 {
 		return
 	}
-	known, ok := methods[string(name)]
+	known, ok := findMethod(name)
 	if !ok {
-		known = methods[otherMethod]
 		r.originalMethod = t.either(entry.RequestMethod, logline.Method)
 	}
-	r.method = known
+	r.method = *known
 }
 
 func (t *Translator) statusValue(code int64) pdataslab.Value {

@@ -30,7 +30,7 @@ func (t *Translator) translate(received *Entry) {
 		t.counts.Malformed++
 		return
 	}
-	body := text(entry.Bytes(entry.Content))
+	body := t.text(entry.Bytes(entry.Content))
 	record := t.slab.Record()
 	record.Body = t.slab.String(body)
 	record.Time, record.ObservedTime = t.time(entry.Timestamp, received.Queued, received.Received), uint64(received.Received)

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -396,11 +397,21 @@ func FuzzTranslate(f *testing.F) {
 	f.Add(seed)
 	translator := NewTranslator(&allSettings, false)
 	agent := NewAgent(&allSettings, "a")
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, message []byte) {
+		b := bytes.Clone(message)
 		logs, traces, counts := translator.Translate(Batch{[]Entry{{Encoded: b, Queued: 1, Received: 1}}, []Segment{{Resource: agent.Resource()}}})
 		require.Equal(t, 1, counts.Records+counts.Malformed)
 		text, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
 		require.NoError(t, err)
+		spans, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
+		require.NoError(t, err)
+		clear(b) // the memory of messages is used again
+		again, err := (&plog.ProtoMarshaler{}).MarshalLogs(logs)
+		require.NoError(t, err)
+		require.Equal(t, text, again)
+		spansAgain, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
+		require.NoError(t, err)
+		require.Equal(t, spans, spansAgain)
 		_, err = (&plog.ProtoUnmarshaler{}).UnmarshalLogs(text)
 		require.NoError(t, err)
 		for _, resource := range logs.ResourceLogs().All() {

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"strings"
+
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/logline"
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/pdataslab"
 )
@@ -58,7 +60,7 @@ func (t *Translator) splitUpstreams(list []byte) (pdataslab.Value, int64) {
 	for i := range elements {
 		var entry []byte
 		entry, list, _ = logline.NextAttempt(list)
-		elements[i] = t.lasting.String(text(entry))
+		elements[i] = t.lasting.String(strings.ToValidUTF8(view(entry), "\uFFFD"))
 	}
 	return value, int64(n)
 }

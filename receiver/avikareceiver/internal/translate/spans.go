@@ -187,7 +187,7 @@ func (t *Translator) attemptAttributes(span *pdataslab.Span, r *request, address
 		slab.Put("http.request.method", r.method.value)
 	}
 	t.putStatus(code, 400)
-	peer := text(raw(slab.Copy(address)))
+	peer := t.text(address)
 	t.putHost(peer)
 	slab.PutString("network.peer.address", peer)
 	if attempt > 0 {

@@ -9,10 +9,10 @@ import (
 	"github.com/avika-ai/avika-collector/receiver/avikareceiver/internal/wire"
 )
 
-// text returns part of a message as a string, without a copy: messages do not change. What is not UTF-8 becomes U+FFFD.
-func text(part []byte) string {
+// text returns a copy of part of a message. What is not UTF-8 becomes U+FFFD.
+func (t *Translator) text(part []byte) string {
 	if utf8.Valid(part) {
-		return view(part)
+		return t.slab.Copy(part)
 	}
 	return string(bytes.ToValidUTF8(part, []byte("\uFFFD")))
 }
@@ -21,22 +21,22 @@ func text(part []byte) string {
 // ASCII characters only; what had escapes is in the parser's scratch and has to be copied.
 func (t *Translator) found(field logline.Field) string {
 	part, copied := t.access.Text(field)
-	switch {
-	case !copied:
-		return view(part)
-	case utf8.Valid(part):
-		return t.slab.Copy(part)
-	default:
-		return string(bytes.ToValidUTF8(part, []byte("\uFFFD")))
+	if copied {
+		return t.text(part)
 	}
+	return view(part)
 }
 
-// either returns what the agent parsed, or else what was found in the line.
+// either returns what the agent parsed, or else what was found in the line. Mostly they are the same, and the line, as the body, is kept anyway.
 func (t *Translator) either(parsed wire.Text, field logline.Field) string {
-	if part := t.entry.Bytes(parsed); !absent(part) {
-		return text(part)
+	part := t.entry.Bytes(parsed)
+	if absent(part) {
+		return t.found(field)
 	}
-	return t.found(field)
+	if line, copied := t.access.Text(field); !copied && bytes.Equal(line, part) {
+		return view(line)
+	}
+	return t.text(part)
 }
 
 // absent reports whether a field is empty, which NGINX writes as "-".

@@ -2,7 +2,7 @@
 //
 // An [Agent] holds what is known of the agent behind a stream. A [Translator] makes logs and spans of log entries, and metrics of
 // samples. Neither is safe for concurrent use. What they return is read-only and may be kept by consumers for as
-// long as they like; text in it points into the messages it came from.
+// long as they like: nothing in it points into the messages it came from.
 package translate
 
 import (
@@ -33,7 +33,7 @@ type Settings struct {
 
 // Entry is a log entry as it was received.
 type Entry struct {
-	// Encoded is the LogEntry message. It must not change any more.
+	// Encoded is the LogEntry message. It must not change until it has been translated.
 	Encoded []byte
 	// Queued is the time of the message in Unix seconds, Received that of receipt in Unix nanoseconds.
 	Queued, Received int64

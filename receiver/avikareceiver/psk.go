@@ -118,14 +118,15 @@ func (v *pskVerifier) verify(ctx context.Context) (identity, string) {
 		return identity{}, refusedUnsigned
 	}
 	now := v.now()
-	if !v.signed(now, id+":"+hostname+":"+stamp, signature) {
+	mac, ok := v.signed(now, id+":"+hostname+":"+stamp, signature)
+	if !ok {
 		return identity{}, refusedSignature
 	}
 	at, err := time.Parse(time.RFC3339, stamp)
 	if err != nil || now.Sub(at).Abs() > v.config.ClockSkew {
 		return identity{}, refusedClock
 	}
-	if !v.fresh(now, signature, remoteHost(ctx)) {
+	if !v.fresh(now, mac, remoteHost(ctx)) {
 		return identity{}, refusedReplay
 	}
 	return identity{agentid.Canonical(id), hostname, agentsession.AuthenticationPSK}, ""
@@ -138,13 +139,13 @@ func single(md metadata.MD, key string) string {
 	return ""
 }
 
-// signed compares with every key, so that the time taken does not tell which one is close.
-func (v *pskVerifier) signed(now time.Time, message, signature string) bool {
+// signed compares with every key, so that the time taken does not tell which one is close. It returns the signature's bytes, which
+// base64 can write in several ways.
+func (v *pskVerifier) signed(now time.Time, message, signature string) (mac string, match bool) {
 	claimed, err := base64.StdEncoding.DecodeString(signature)
 	if err != nil {
-		return false
+		return "", false
 	}
-	match := false
 	for _, key := range v.currentKeys(now) {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(message))
@@ -152,13 +153,13 @@ func (v *pskVerifier) signed(now time.Time, message, signature string) bool {
 			match = true
 		}
 	}
-	return match
+	return string(claimed), match
 }
 
-func (v *pskVerifier) fresh(now time.Time, signature, host string) bool {
+func (v *pskVerifier) fresh(now time.Time, mac, host string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.replays.admit(now, signature, host)
+	return v.replays.admit(now, mac, host)
 }
 
 // remoteHost is the address without the port.

@@ -108,7 +108,16 @@ func TestReplayedSignature(t *testing.T) {
 		_, reason := v.verify(incoming(step.address, pairs...))
 		require.Equal(t, step.reason, reason)
 	}
+	written := pairs[len(pairs)-1]
+	spare := strings.IndexByte(base64Digits, written[len(written)-2]) // its last two bits mean nothing
+	for bits := range 4 {
+		pairs[len(pairs)-1] = written[:len(written)-2] + base64Digits[spare&^3|bits:][:1] + "="
+		_, reason := v.verify(incoming("192.0.2.2", pairs...))
+		require.Equal(t, refusedReplay, reason, "however it is written")
+	}
 }
+
+const base64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 // A signature is remembered for as long as its time is good.
 func TestReplayGuardForgets(t *testing.T) {

@@ -17,9 +17,9 @@ import (
 	"github.com/avika-ai/avika-collector/proto/agentv1"
 )
 
-// sendOne sends an entry and a sample of each of some agents, whose streams stay open.
-func (g *rig) sendOne(agents int) {
-	streams := make([]agentv1.Commander_ConnectClient, agents)
+// sendOne sends an entry and a sample of each of some agents, and returns their streams.
+func (g *rig) sendOne(agents int) (streams []agentv1.Commander_ConnectClient) {
+	streams = make([]agentv1.Commander_ConnectClient, agents)
 	for agent := range streams {
 		streams[agent] = g.dial()
 	}
@@ -27,11 +27,18 @@ func (g *rig) sendOne(agents int) {
 		require.NoError(g.t, stream.Send(numbered(agent, 0)))
 		require.NoError(g.t, stream.Send(withID(numbered(agent, 0).AgentId, metricsMessage(&agentv1.NginxMetrics{TotalRequests: 1}))))
 	}
+	return streams
 }
 
 func TestStreamsAreHandedOverTogether(t *testing.T) {
-	g := startRig(t, func(c *Config) { c.Batch.Timeout, c.Batch.Gather = 100*time.Millisecond, time.Second })
-	g.sendOne(5)
+	g := startRig(t, func(c *Config) { c.Batch.Timeout, c.Batch.Gather = time.Hour, time.Hour })
+	for _, stream := range g.sendOne(5) {
+		require.NoError(t, stream.CloseSend()) // then what it has sent is handed over
+	}
+	entries := g.receiver.gatherers.entries
+	eventually(t, func() bool { return entries.waiting() == 5*2 })
+	require.Empty(t, g.logs.AllLogs())
+	entries.expire() // their time is over
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 5 })
 	eventually(t, func() bool { return len(g.metrics.AllMetrics()) > 0 })
 	g.requireAllOnce(5, 1)
@@ -67,7 +74,7 @@ func TestStreamsThatAreHandedOverAlone(t *testing.T) {
 func TestGatheredStreamsAreDeliveredAtShutdown(t *testing.T) {
 	g := startRig(t, func(c *Config) { c.Batch.Timeout, c.Batch.Gather = time.Millisecond, time.Second })
 	g.sendOne(3)
-	eventually(t, func() bool { return g.receiver.streams.len() == 3 })
+	eventually(t, func() bool { return g.counted("nginx_gateway_messages") == 3*2 })
 	g.stop()
 	g.requireAllOnce(3, 1)
 }
@@ -94,6 +101,30 @@ func TestSamplesOfAQuietStreamDoNotWait(t *testing.T) {
 	eventually(t, func() bool { return len(g.totals()) == 6 })
 	g.requireAllOnce(1, 1)
 	require.Equal(t, []int64{0, 1, 2, 3, 4, 5}, g.totals())
+}
+
+// Nor does one that arrives while the one before is delivered.
+func TestSamplesDoNotWaitAfterADelivery(t *testing.T) {
+	g := newRig(t, func(c *Config) { c.Batch.Timeout, c.Batch.Gather = time.Hour, time.Millisecond })
+	entered, release := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() {
+		close(entered)
+		<-release
+	})
+	var err error
+	g.takeMetrics, err = consumer.NewMetrics(func(ctx context.Context, metrics pmetric.Metrics) error {
+		first()
+		return g.metrics.ConsumeMetrics(ctx, metrics)
+	})
+	require.NoError(t, err)
+	g.start()
+	stream := g.dial()
+	require.NoError(t, stream.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 0})))
+	<-entered
+	require.NoError(t, stream.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 1})))
+	eventually(t, func() bool { return g.counted("nginx_gateway_messages", "type", "metrics") == 2 })
+	close(release)
+	eventually(t, func() bool { return len(g.totals()) == 2 })
 }
 
 // While the pipeline of logs stands still, what waits for it is held as it came, and samples of others go on.

@@ -172,10 +172,10 @@ func (o *outlet) added(size int) {
 	o.mu.Unlock()
 }
 
-// lone says that a first sample need not wait for company from its own stream, which has sent nothing else of late. It finds that of others
+// lone says that samples need not wait for company from their own stream, which has sent nothing else of late. They find that of others
 // in the gatherer, and thousands of quiet streams need no timer each second.
 func (o *outlet) lone() bool {
-	return o.onlySamples && len(o.pending.samples) > 0 && o.receiver.gatherers != nil
+	return o.onlySamples && len(o.pending.samples) > 0 && len(o.pending.entries) == 0 && o.receiver.gatherers != nil
 }
 
 // arm makes the batch due after the configured time.
@@ -236,7 +236,7 @@ func (o *outlet) take() pending {
 func (o *outlet) delivered(batch *pending) {
 	o.receiver.pending.release(batch.reserved)
 	o.mu.Lock()
-	if o.pending.bytes > 0 && (o.due || o.closed || o.full()) {
+	if o.pending.bytes > 0 && (o.due || o.closed || o.full() || o.lone()) {
 		o.handOver()
 	} else {
 		o.delivering = false

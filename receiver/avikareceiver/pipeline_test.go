@@ -81,7 +81,7 @@ func TestEverythingArrivesOnceAndWhole(t *testing.T) {
 	g.sendAll(8, 1000)
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 8000 && g.traces.SpanCount() == 8000 })
 	g.requireAllOnce(8, 1000)
-	require.Zero(t, g.receiver.pending.inUse())
+	eventually(t, func() bool { return g.receiver.pending.inUse() == 0 }) // it is given back after the pipeline has returned
 }
 
 // pdata's pools reuse what the pipeline has let go of; nothing of it may be in use elsewhere.
@@ -228,7 +228,7 @@ func TestPendingBytesBoundAllStreams(t *testing.T) {
 	<-done
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 20_000 })
 	g.requireAllOnce(10, 2000)
-	require.Zero(t, g.receiver.pending.inUse())
+	eventually(t, func() bool { return g.receiver.pending.inUse() == 0 }) // it is given back after the pipeline has returned
 }
 
 func TestOneSlowAgentDoesNotDisturbOthers(t *testing.T) {
@@ -321,7 +321,7 @@ func TestABatchIsBoundedInBytes(t *testing.T) {
 	eventually(t, func() bool { return g.logs.LogRecordCount() == 5 })
 }
 
-func TestTheFirstRecordWaitsNoLongerThanTheTimeout(t *testing.T) {
+func TestTheFirstRecordWaitsForOthers(t *testing.T) {
 	g := startRig(t, func(c *Config) { c.Batch.Timeout = 150 * time.Millisecond })
 	stream, start := g.dialFrames(), time.Now()
 	require.NoError(t, stream.send(numbered(0, 0), numbered(0, 1)))

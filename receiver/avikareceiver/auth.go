@@ -3,6 +3,7 @@ package avikareceiver
 import (
 	"context"
 
+	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
@@ -35,11 +36,16 @@ func (r *avikaReceiver) authenticateWith(ctx context.Context, ask authenticator)
 	if err == nil {
 		return authenticated, nil
 	}
-	r.telemetry.refusedStream(refusedAuth)
+	r.telemetry.refusedStream(refusedAuth, addressOf(ctx), zap.Error(err))
 	if s, ok := status.FromError(err); ok {
 		return nil, s.Err()
 	}
 	return nil, status.Error(codes.Unauthenticated, err.Error())
+}
+
+// addressOf is where a call comes from, for the log.
+func addressOf(ctx context.Context) zap.Field {
+	return zap.String("address", peerAddress(peer.FromContext(ctx)))
 }
 
 // authenticate puts into the context who the client has proved to be. It protects the registry's services, which share the
@@ -49,7 +55,8 @@ func (r *avikaReceiver) authenticate(ctx context.Context) (context.Context, erro
 	if r.psk != nil {
 		var reason string
 		if proven, reason = r.psk.verify(ctx); reason != "" {
-			return nil, r.refuse(reason, codes.Unauthenticated, pskMessages[reason])
+			r.telemetry.refusedStream(reason, addressOf(ctx))
+			return nil, status.Error(codes.Unauthenticated, pskMessages[reason])
 		}
 	}
 	ctx = agentsession.ContextWithPeer(ctx, agentsession.Peer{

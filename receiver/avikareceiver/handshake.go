@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -44,13 +45,13 @@ func (h handshake) ServerHandshake(connection net.Conn) (net.Conn, credentials.A
 	defer h.waiting.remove(connection)
 	if h.plaintext {
 		if reason := mistake(peek(connection)); reason != "" {
-			h.telemetry.refusedStream(reason)
+			h.telemetry.refusedStream(reason, zap.Stringer("address", connection.RemoteAddr()))
 			return nil, nil, errNotGRPC
 		}
 	}
 	secured, info, err := h.TransportCredentials.ServerHandshake(connection)
 	if err != nil {
-		h.telemetry.refusedStream(refusedTLS)
+		h.telemetry.refusedStream(refusedTLS, zap.Stringer("address", connection.RemoteAddr()), zap.Error(err))
 		return secured, info, err
 	}
 	return h.tap.Conn(secured, h.plaintext), info, nil

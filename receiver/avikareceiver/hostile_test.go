@@ -129,6 +129,7 @@ func TestMessageThatIsTooLarge(t *testing.T) {
 	check()
 	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedSize))
 	require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_limits_reached", "limit", "max_recv_msg_size_mib"))
+	require.Equal(t, testAgent, g.logged(refusedSize)["agent_id"])
 }
 
 func TestStrangeValues(t *testing.T) {
@@ -230,6 +231,9 @@ func TestHTTP1AndOtherMistakes(t *testing.T) {
 		return g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedTLSToPlaintext) == 1 &&
 			g.counted("otelcol_receiver_avika_streams_refused", "reason", refusedNotHTTP2) == 2
 	})
+	for _, reason := range []string{refusedTLSToPlaintext, refusedNotHTTP2} {
+		require.Contains(t, g.logged(reason)["address"], "127.0.0.1:")
+	}
 	half := g.dialRaw()
 	require.NoError(t, half.CloseSend(), "a stream that sends nothing")
 	require.ErrorContains(t, endOfRaw(half), "EOF")

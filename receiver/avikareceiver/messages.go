@@ -2,6 +2,7 @@ package avikareceiver
 
 import (
 	"bytes"
+	"fmt"
 	"sync"
 	"time"
 	"unicode"
@@ -85,14 +86,14 @@ func (s *stream) refuseMessage(reason string) error {
 func (s *stream) identify() error {
 	r, id := s.receiver, string(s.message.AgentID)
 	if !validAgentID(id) {
-		return r.refuse(refusedAgentID, codes.InvalidArgument, "agent_id must be 1 to 320 printable characters, and neither . nor ..")
+		return r.refuse(refusedAgentID, codes.InvalidArgument, fmt.Sprintf("agent_id %.40q must be 1 to 320 printable characters, and neither . nor ..", id))
 	}
 	canonical := agentid.Canonical(id)
 	if s.identity.agentID != "" && canonical != s.identity.agentID {
-		return r.refuse(refusedIdentity, codes.PermissionDenied, "agent_id is not the authenticated agent's")
+		return r.refuse(refusedIdentity, codes.PermissionDenied, fmt.Sprintf("agent_id %q is not the authenticated agent's, which is %q", id, s.identity.agentID))
 	}
 	if s.agent != nil && canonical != s.agentID {
-		return r.refuse(refusedIdentity, codes.PermissionDenied, "agent_id changed within the stream")
+		return r.refuse(refusedIdentity, codes.PermissionDenied, fmt.Sprintf("agent_id changed within the stream, from %q to %q", s.agentID, id))
 	}
 	s.id = []byte(id)
 	if s.agent != nil {
@@ -175,7 +176,7 @@ func (s *stream) decode(report proto.Message) string {
 func (s *stream) decodeWith(unmarshal func([]byte) error) string {
 	switch {
 	case len(s.message.Payload) > maxReport:
-		s.receiver.telemetry.limit("report", "Refused a heartbeat, sample or snapshot of more than 1 MiB")
+		s.receiver.telemetry.limit("report", "Refused a heartbeat, sample or snapshot of more than 1 MiB", s.who())
 		return refusedSize
 	case unmarshal(s.message.Payload) != nil:
 		return refusedMalformed
@@ -209,7 +210,7 @@ func (s *stream) heartbeat() error {
 
 func (s *stream) countLabels() {
 	if s.labelsLeftOut {
-		s.receiver.telemetry.limit("labels", "Left out labels of an agent that has more than limits::labels")
+		s.receiver.telemetry.limit("labels", "Left out labels of an agent that has more than limits::labels", s.who())
 	}
 }
 

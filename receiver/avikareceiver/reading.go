@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -37,7 +38,7 @@ func (s *stream) read() {
 	var f frame
 	for {
 		if err := s.connection.RecvMsg(&f); err != nil {
-			s.End(s.receiver.readError(err))
+			s.End(s.readError(err))
 			return
 		}
 		_, err := s.Take(f.bytes(), true)
@@ -52,7 +53,7 @@ func (s *stream) read() {
 // End leaves what was read to the outlet, when there are no more messages.
 func (s *stream) End(err error) {
 	s.outlet.close()
-	s.done <- s.receiver.tapError(err) // first, so that the end of the session is known to be the stream's own
+	s.done <- s.tapError(err) // first, so that the end of the session is known to be the stream's own
 	if s.session != nil {
 		s.session.Close()
 	}
@@ -67,40 +68,45 @@ func (s *stream) left(session agentsession.Session) error {
 }
 
 // readError counts streams that break gRPC's rules. One that an agent ends, or the network, is nobody's fault.
-func (r *avikaReceiver) readError(err error) error {
+func (s *stream) readError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	switch status.Code(err) {
 	case codes.Canceled, codes.Unavailable, codes.DeadlineExceeded:
 	case codes.ResourceExhausted:
-		r.tooLarge()
+		s.tooLarge()
 	default:
-		r.telemetry.refusedStream(refusedProtocol)
+		s.receiver.telemetry.refusedStream(refusedProtocol, s.who(), zap.Error(err))
 	}
 	return err
 }
 
 // tapError is readError for what the tap finds.
-func (r *avikaReceiver) tapError(err error) error {
+func (s *stream) tapError(err error) error {
+	r := s.receiver
 	switch {
 	case errors.Is(err, streamtap.ErrTooLarge):
-		r.tooLarge()
+		s.tooLarge()
 		return status.Errorf(codes.ResourceExhausted, "a message is larger than %d MiB, see max_recv_msg_size_mib", r.maxMessage()>>20)
 	case errors.Is(err, streamtap.ErrCut):
-		r.telemetry.refusedMessage(refusedCut, "")
+		r.telemetry.refusedMessage(refusedCut, s.agentID)
 		return nil
 	case errors.Is(err, streamtap.ErrCompressed), errors.Is(err, streamtap.ErrTruncated):
-		return r.refuse(refusedProtocol, codes.Internal, err.Error())
+		r.telemetry.refusedStream(refusedProtocol, s.who(), zap.Error(err))
+		return status.Error(codes.Internal, err.Error())
 	default:
 		return err
 	}
 }
 
-func (r *avikaReceiver) tooLarge() {
-	r.telemetry.limit("max_recv_msg_size_mib", "Closed a stream whose message is larger than max_recv_msg_size_mib")
-	r.telemetry.refusedStream(refusedSize)
+func (s *stream) tooLarge() {
+	s.receiver.telemetry.limit("max_recv_msg_size_mib", "Closed a stream whose message is larger than max_recv_msg_size_mib", s.who())
+	s.receiver.telemetry.refusedStream(refusedSize, s.who())
 }
+
+// who names the agent in the log. It is for the reader.
+func (s *stream) who() zap.Field { return zap.String("agent_id", s.agentID) }
 
 // maxMessage is the size of the largest message, gRPC's default where nothing is configured.
 func (r *avikaReceiver) maxMessage() int {

@@ -124,6 +124,13 @@ func (g *rig) counted(name string, attributes ...string) int64 {
 	return total
 }
 
+// logged is what the log says of a refused stream besides the reason.
+func (g *rig) logged(reason string) map[string]any {
+	lines := g.log.FilterMessage("Refused a stream").FilterField(zap.String("reason", reason)).All()
+	require.Len(g.t, lines, 1, "logged once")
+	return lines[0].ContextMap()
+}
+
 // dial opens a connection to the receiver and a stream on it.
 func (g *rig) dial(options ...grpc.DialOption) agentv1.Commander_ConnectClient {
 	options = append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, options...)

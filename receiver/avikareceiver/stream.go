@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/client"
+	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -200,6 +201,6 @@ func (r *avikaReceiver) endedBy(reason error) error {
 }
 
 func (r *avikaReceiver) refuse(reason string, code codes.Code, message string) error {
-	r.telemetry.refusedStream(reason)
+	r.telemetry.refusedStream(reason, zap.String("status", message))
 	return status.Error(code, message)
 }

@@ -41,13 +41,14 @@ func TestRefusedIDs(t *testing.T) {
 		ids    []string
 		code   codes.Code
 		reason string
+		says   string
 	}{
-		"empty":                 {[]string{""}, codes.InvalidArgument, refusedAgentID},
-		"10 KiB":                {[]string{strings.Repeat("x", 10<<10)}, codes.InvalidArgument, refusedAgentID},
-		"a way up":              {[]string{".."}, codes.InvalidArgument, refusedAgentID},
-		"a NUL":                 {[]string{"a\x00b"}, codes.InvalidArgument, refusedAgentID},
-		"a terminal escape":     {[]string{"\x1b[31mred"}, codes.InvalidArgument, refusedAgentID},
-		"another in the stream": {[]string{testAgent, "web-02-10-0-2-16"}, codes.PermissionDenied, refusedIdentity},
+		"empty":                 {[]string{""}, codes.InvalidArgument, refusedAgentID, `agent_id "" must be`},
+		"10 KiB":                {[]string{strings.Repeat("x", 10<<10)}, codes.InvalidArgument, refusedAgentID, `agent_id "` + strings.Repeat("x", 40) + `" must be`},
+		"a way up":              {[]string{".."}, codes.InvalidArgument, refusedAgentID, `agent_id ".." must be`},
+		"a NUL":                 {[]string{"a\x00b"}, codes.InvalidArgument, refusedAgentID, `agent_id "a\x00b" must be`},
+		"a terminal escape":     {[]string{"\x1b[31mred"}, codes.InvalidArgument, refusedAgentID, `agent_id "\x1b[31mred" must be`},
+		"another in the stream": {[]string{testAgent, "web-02-10-0-2-16"}, codes.PermissionDenied, refusedIdentity, `from "web-01-10-0-2-15" to "web-02-10-0-2-16"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := startRig(t)
@@ -55,7 +56,10 @@ func TestRefusedIDs(t *testing.T) {
 			for _, id := range test.ids {
 				require.NoError(t, stream.Send(withID(id, logMessage(&agentv1.LogEntry{Status: 200}))))
 			}
-			require.Equal(t, test.code, status.Code(endOf(stream)))
+			err := endOf(stream)
+			require.Equal(t, test.code, status.Code(err))
+			require.ErrorContains(t, err, test.says)
+			require.Contains(t, g.logged(test.reason)["status"], test.says)
 			require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", test.reason))
 			eventually(t, func() bool { return g.logs.LogRecordCount() == len(test.ids)-1 })
 		})
@@ -88,6 +92,9 @@ func TestPSKOnTheStream(t *testing.T) {
 			require.Equal(t, test.code, status.Code(err))
 			require.NotEmpty(t, status.Convert(err).Message())
 			require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", test.reason))
+			if test.reason != refusedIdentity {
+				require.Contains(t, g.logged(test.reason)["address"], "127.0.0.1:")
+			}
 		})
 	}
 	require.Zero(t, g.logs.LogRecordCount(), "nothing of theirs was taken")

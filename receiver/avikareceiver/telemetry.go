@@ -121,9 +121,9 @@ func (t *telemetry) received(kind wire.Kind) (n int64) {
 // counts returns the counters for the nth stream.
 func (t *telemetry) counts(n uint32) *messageCounts { return &t.messages[n%messageShards] }
 
-// refusedStream counts a stream, or a connection that came to none.
-func (t *telemetry) refusedStream(reason string) {
-	t.once("stream "+reason, "Refused a stream", zap.String("reason", reason))
+// refusedStream counts a stream, or a connection that came to none. fields say whose it is, as far as that is known.
+func (t *telemetry) refusedStream(reason string, fields ...zap.Field) {
+	t.once("stream "+reason, "Refused a stream", append(fields, zap.String("reason", reason))...)
 	t.builder.ReceiverAvikaStreamsRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
 }
 
@@ -132,8 +132,8 @@ func (t *telemetry) refusedMessage(reason, agentID string) {
 	t.builder.ReceiverAvikaMessagesRefused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
 }
 
-func (t *telemetry) limit(limit, message string) {
-	t.once("limit "+limit, message)
+func (t *telemetry) limit(limit, message string, fields ...zap.Field) {
+	t.once("limit "+limit, message, fields...)
 	t.builder.ReceiverAvikaLimitsReached.Add(context.Background(), 1, metric.WithAttributes(attribute.String("limit", limit)))
 }
 

@@ -101,6 +101,7 @@ func TestInvalidConfig(t *testing.T) {
 		"avika/limits":           {`"streams" must be positive`, `"pending_bytes" must be positive`, `"stream_window" must be from 65535 to 2147483647, is 1024`, `"labels" must not be negative, is -1`, `"idle_timeout" must not be negative, is -1s`},
 		"avika/retry":            {"retry_on_failure", "'multiplier' must be non-negative"},
 		"avika/shutdown_timeout": {`"shutdown_timeout" must be positive, is 0s`},
+		"avika/gather":           {`"batch::gather" must be shorter than "shutdown_timeout" (10s), is 10s`},
 		"avika/unknown_key":      {"listen"},
 	} {
 		t.Run(id, func(t *testing.T) {

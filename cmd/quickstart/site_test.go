@@ -36,11 +36,11 @@ func TestSiteWithTraffic(t *testing.T) {
 	require.NoError(t, err)
 	s := &stack{opts: options{data: t.TempDir(), nginxPort: ports[0], rate: 300}, screen: newScreen(os.Stdout)}
 	t.Cleanup(func() { assert.NoError(t, s.down()) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	require.NoError(t, s.startNGINX(ctx))
 	require.NoError(t, s.startTraffic(ctx))
-	assert.EventuallyWithT(t, func(c *assert.CollectT) { covers(c, readLog(t, s.accessLog())) }, 20*time.Second, 200*time.Millisecond)
+	assert.EventuallyWithT(t, func(c *assert.CollectT) { covers(c, readLog(t, s.accessLog())) }, time.Minute, 200*time.Millisecond)
 }
 
 func readLog(t *testing.T, path string) (lines []logLine) {

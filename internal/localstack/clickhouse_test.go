@@ -46,7 +46,7 @@ func startContext(t *testing.T) context.Context {
 // query asks over HTTP and returns the trimmed answer.
 func query(c *localstack.ClickHouse, user, password, sql string) (string, error) {
 	values := url.Values{"user": {user}, "password": {password}}
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: waitFor, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Post("http://"+c.HTTPAddr()+"/?"+values.Encode(), "text/plain", strings.NewReader(sql))
 	if err != nil {
 		return "", err

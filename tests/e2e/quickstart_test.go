@@ -25,7 +25,7 @@ type quickstart struct {
 
 var quickstartPorts = []string{
 	"clickhouse-port", "clickhouse-http-port", "agent-port", "http-port", "metrics-port", "otlp-grpc-port",
-	"otlp-http-port", "health-port", "nginx-port",
+	"otlp-http-port", "health-port", "pprof-port", "zpages-port", "nginx-port",
 }
 
 func startQuickstart(t *testing.T, data string, ports []int, extra ...string) *quickstart {

@@ -70,6 +70,7 @@ func commands(t *testing.T, c *cluster, agents []*agent) {
 	takes(t, agents[2])
 	becomes(t, c.gateways[1], waiting.ID, "sent")
 	agents[3].leave()
+	shows(t, c.gateways[0], agents[3].id, "offline", "gateway-3") // before that it could still be given the command
 	expiring := ask(t, c.gateways[0], agents[3].id, `{"type":"restart","expires_in_seconds":1}`)
 	becomes(t, c.gateways[1], expiring.ID, "expired")
 	agents[3].join(c.gateways[3].AgentAddr())

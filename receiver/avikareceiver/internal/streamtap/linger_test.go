@@ -143,7 +143,7 @@ func TestAge(t *testing.T) {
 		socket.mu.Lock()
 		defer socket.mu.Unlock()
 		return c.age.closed && socket.out.Len() > 0
-	}, 10*time.Second, time.Millisecond, "closed after the grace")
+	}, 30*time.Second, time.Millisecond, "closed after the grace")
 	require.Equal(t, []string{fmt.Sprintf("1 goaway %d NO_ERROR", math.MaxInt32)}, socket.written(t))
 
 	tap.settings.MaxAge = time.Hour

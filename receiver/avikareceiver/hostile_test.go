@@ -262,7 +262,7 @@ func FuzzStream(f *testing.F) {
 	f.Cleanup(func() { require.NoError(f, r.shutdown(context.Background())) })
 	f.Fuzz(func(_ *testing.T, message []byte) {
 		s := &stream{receiver: r, counts: r.telemetry.counts(0)}
-		s.outlet = newOutlet(r, context.Background(), &s.paused)
+		s.outlet = newOutlet(r, context.Background(), s)
 		_, _ = s.Take(message, true)
 		if s.outlet.timer != nil {
 			s.outlet.timer.Stop()

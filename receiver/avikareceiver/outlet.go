@@ -15,8 +15,10 @@ import (
 type outlet struct {
 	receiver *avikaReceiver
 	// ctx outlives the stream, so that what was read is delivered though its agent is gone.
-	ctx    context.Context
-	paused *atomic.Bool
+	ctx context.Context
+	// paused and received are the stream's.
+	paused   *atomic.Bool
+	received *atomic.Int64
 
 	mu      sync.Mutex
 	pending pending
@@ -29,8 +31,8 @@ type outlet struct {
 	room chan struct{}
 }
 
-func newOutlet(r *avikaReceiver, ctx context.Context, paused *atomic.Bool) *outlet {
-	return &outlet{receiver: r, ctx: ctx, paused: paused, room: make(chan struct{}, 1), onlySamples: true}
+func newOutlet(r *avikaReceiver, ctx context.Context, s *stream) *outlet {
+	return &outlet{receiver: r, ctx: ctx, paused: &s.paused, received: &s.received, room: make(chan struct{}, 1), onlySamples: true}
 }
 
 // admission is the answer to a message that wants to be held.
@@ -120,7 +122,7 @@ func (o *outlet) waitForBudget(need int64) admission {
 	o.receiver.telemetry.limit("pending_bytes", "Paused reading, because the pipelines are behind by limits::pending_bytes")
 	o.paused.Store(true)
 	ok := o.receiver.pending.wait(o.receiver.life, need)
-	o.paused.Store(false)
+	o.resume()
 	if !ok {
 		return refused
 	}
@@ -136,7 +138,7 @@ const briefly = 100 * time.Millisecond
 // pause waits for the end of a delivery, briefly unless it may wait longer.
 func (o *outlet) pause(wait bool) admission {
 	o.paused.Store(true)
-	defer o.paused.Store(false)
+	defer o.resume()
 	var enough <-chan time.Time
 	if !wait {
 		enough = time.After(briefly)
@@ -149,6 +151,12 @@ func (o *outlet) pause(wait bool) admission {
 	case <-o.receiver.life.Done():
 		return refused
 	}
+}
+
+// resume says that the stream is read again. It has not been silent meanwhile: it was not listened to.
+func (o *outlet) resume() {
+	o.received.Store(time.Now().UnixNano())
+	o.paused.Store(false)
 }
 
 func (o *outlet) full() bool {

@@ -108,7 +108,7 @@ func (r *avikaReceiver) connect(connection agentv1.Commander_ConnectServer) erro
 		idle:       make(chan struct{}),
 		done:       make(chan error, 1),
 	}
-	s.outlet = newOutlet(r, client.NewContext(r.life, client.FromContext(ctx)), &s.paused)
+	s.outlet = newOutlet(r, client.NewContext(r.life, client.FromContext(ctx)), s)
 	s.received.Store(time.Now().UnixNano())
 	if !r.streams.add(s, r.config.Limits.Streams) {
 		r.telemetry.limit("streams", "Refused a stream, because as many are open as limits::streams allows")

@@ -203,6 +203,20 @@ func TestSilentStreamsAreClosed(t *testing.T) {
 	require.Equal(t, 1, g.receiver.streams.len())
 }
 
+// A stream that was not read for long is not silent at the moment at which it is read again.
+func TestAPauseIsNoSilence(t *testing.T) {
+	r := &avikaReceiver{life: t.Context()}
+	s := &stream{receiver: r, idle: make(chan struct{})}
+	o := newOutlet(r, t.Context(), s)
+	o.room <- struct{}{}
+	before := time.Now().UnixNano()
+	require.Equal(t, admitted, o.pause(true))
+	require.False(t, s.paused.Load())
+	set := streamSet{open: map[*stream]struct{}{s: {}}}
+	set.closeSilent(before)
+	require.Equal(t, 1, set.len())
+}
+
 func TestMessagesAreCounted(t *testing.T) {
 	g := startRig(t)
 	stream := g.dial()

@@ -190,8 +190,7 @@ func (c *Config) Validate() error {
 	}
 	if c.ShutdownTimeout <= 0 {
 		errs = errors.Join(errs, fmt.Errorf(`"shutdown_timeout" must be positive, is %v`, c.ShutdownTimeout))
-	}
-	if c.Batch.Gather > 0 && c.Batch.Gather >= c.ShutdownTimeout {
+	} else if c.Batch.Gather >= c.ShutdownTimeout {
 		errs = errors.Join(errs, fmt.Errorf(`"batch::gather" must be shorter than "shutdown_timeout" (%v), is %v`, c.ShutdownTimeout, c.Batch.Gather))
 	}
 	return errs

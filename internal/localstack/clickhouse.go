@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// stopGrace is how long a server may take to end by itself.
-const stopGrace = 20 * time.Second
+// stopGrace is how long a server may take to end by itself, also on a machine that is busy otherwise.
+const stopGrace = time.Minute
 
 // ClickHouseOptions say where a ClickHouse server runs. The zero value means free ports and a temporary folder.
 type ClickHouseOptions struct {

@@ -16,7 +16,7 @@ import (
 // Times that tests share.
 const (
 	startTimeout = 60 * time.Second
-	stopGrace    = 30 * time.Second
+	stopGrace    = 60 * time.Second // as Kubernetes waits for a pod of the chart
 	// WaitFor bounds how long something in the background may take, Tick is the time between two looks.
 	WaitFor = time.Minute
 	Tick    = 50 * time.Millisecond

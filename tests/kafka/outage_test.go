@@ -25,7 +25,7 @@ func TestClickHouseIsAway(t *testing.T) {
 	require.True(t, writer.Running())
 	assert.Positive(t, w.lag(), "what ClickHouse does not take waits in the topic")
 	require.Eventually(t, func() bool { return writer.Metrics(t).Sum("otelcol_extension_kafka_lag_records", nil) > 0 },
-		15*time.Second, harness.Tick, "the collector does not tell")
+		harness.WaitFor, harness.Tick, "the collector does not tell")
 	stop = w.fleet(ingest, 10, 500, "--agent-id", "later")
 	require.NoError(t, w.ch.Restart(context.Background()))
 	w.grows()

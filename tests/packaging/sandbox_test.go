@@ -8,12 +8,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/avika-ai/avika-collector/internal/localstack"
 	"github.com/avika-ai/avika-collector/internal/testenv"
+	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
 // sandbox is a root file system in a mount namespace of its own, at /mnt, which ends with the test.
@@ -36,10 +36,11 @@ func newSandbox(t *testing.T, mounts string, args ...string) *sandbox {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Kill() })
+	harness.ShowLogOnFailure(t, "the sandbox", log)
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(ready)
 		return err == nil
-	}, 20*time.Second, 20*time.Millisecond, "%s", readFile(log))
+	}, harness.WaitFor, harness.Tick, "nothing is mounted")
 	return &sandbox{p.PID()}
 }
 

@@ -66,7 +66,7 @@ func TestPageOfHostileAgents(t *testing.T) {
 	b := browse(t)
 	b.open(at(c, ""))
 	b.is(`document.querySelector(".rows .id")?.textContent.startsWith('"><img')`)
-	b.is(`document.querySelector(".rows .host").textContent.includes("\u241b[2J\ufffd\ufffd{{7*7}}")`)
+	b.is(`document.querySelector(".rows .host")?.textContent.includes("\u241b[2J\ufffd\ufffd{{7*7}}")`)
 	b.click("Labels")
 	b.click(`"><img`)
 	b.sees("1 agent")

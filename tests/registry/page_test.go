@@ -82,13 +82,13 @@ func pageList(t *testing.T, c *cluster, b *browser, agents []*agent) {
 
 	b.open(at(c, "#/agents?q=role%3Dedge+site%3Dsin&sort=-rate"))
 	b.sees("8 of 48")
-	b.is(`document.querySelector("[aria-sort=descending]").innerText.startsWith("Requests")`)
+	b.is(`document.querySelector("[aria-sort=descending]")?.innerText.startsWith("Requests")`)
 	numbers := `[...document.querySelectorAll(".rows .row:not([hidden])")].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((r) => Number(r.querySelector(".number").textContent.replaceAll(",", "")))`
 	b.is(numbers + `.every((n, i, all) => i === 0 || n <= all[i - 1])`)
 	b.is(`document.querySelectorAll(".rows .row:not([hidden]) .spark-line[d^=M]").length > 2`)
-	b.is(`document.querySelector(".overview .spark-line").getAttribute("d").length > 10`)
+	b.is(`document.querySelector(".overview .spark-line")?.getAttribute("d")?.length > 10`)
 	b.click("NGINX")
-	b.is(`document.querySelector("[aria-sort=ascending]").innerText.startsWith("NGINX")`)
+	b.is(`document.querySelector("[aria-sort=ascending]")?.innerText.startsWith("NGINX")`)
 	assert.Len(t, agents, 48)
 }
 
@@ -213,7 +213,7 @@ func pageDecisions(t *testing.T, c *cluster, b *browser, agents []*agent) {
 	ended(t, stream)
 	b.sees("revoked by anonymous at 127.0.0.1")
 	b.sees("<i>stolen</i>")
-	b.is(`document.querySelector(".actions .button[aria-disabled]").title.includes("approve it first")`)
+	b.is(`document.querySelector(".actions .button[aria-disabled]")?.title.includes("approve it first")`)
 	b.click("Approve…")
 	b.click("Approve")
 	b.sees("approved by anonymous")
@@ -238,7 +238,7 @@ func pageDrift(_ *testing.T, c *cluster, b *browser, agents []*agent) {
 	b.sees("differs")
 	b.open(at(c, agentHash(agents[3].id)))
 	b.sees("differs from its baseline")
-	b.is(`document.querySelector(".differences").innerText.includes("/etc/nginx/conf.d/edge.conf")`)
+	b.is(`document.querySelector(".differences")?.innerText.includes("/etc/nginx/conf.d/edge.conf")`)
 	b.open(at(c, "#/agents?q=drift%3Adrifted"))
 	b.sees("2 of 48")
 }
@@ -250,6 +250,6 @@ func pageActivity(_ *testing.T, c *cluster, b *browser, agents []*agent) {
 	b.click("Earlier")
 	b.is(`document.querySelectorAll(".history li").length === 100`)
 	agents[30].leave()
-	b.is(`document.querySelector(".history li").innerText.includes(%q)`, agents[30].id)
+	b.is(`document.querySelector(".history li")?.innerText.includes(%q)`, agents[30].id)
 	agents[30].join(c.gateways[0].AgentAddr())
 }

@@ -73,6 +73,12 @@ func (s *site) filled() bool {
 			return false
 		}
 	}
+	// Panels of one agent are asked for this one.
+	for _, table := range []string{"access_logs", "error_logs", "nginx_metrics", "system_metrics"} {
+		if s.ch.Uint(&quiet, "SELECT count() FROM nginx_analytics."+table+" WHERE instance_id = ?", s.nginx) == 0 {
+			return false
+		}
+	}
 	return s.ch.Uint(&quiet, "SELECT count() FROM nginx_analytics.access_logs WHERE status >= 500") > 0
 }
 

@@ -91,7 +91,10 @@ func TestNotesPrintThePlan(t *testing.T) {
 	}
 	_, notes = install(t, installDefault, set("psk.existingSecret=agents", "gateway.mode=statefulset")...)
 	assert.NotContains(t, notes, "WARNING")
+	assert.NotContains(t, notes, "AgentConnectionDrop")
 	assert.Contains(t, notes, "rollout status sts/avika-gateway")
+	_, notes = install(t, installDefault, set("monitoring.enabled=true")...)
+	assert.Contains(t, notes, "NOTE: the alert AgentConnectionDrop fires below 90 agents")
 }
 
 // TestGatewayHPA: the guide's gateway-hpa.yaml is the autoscaler that the enterprise profile makes.

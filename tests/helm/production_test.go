@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -160,6 +161,7 @@ func TestAlertsAreOfThisInstallation(t *testing.T) {
 	} {
 		assert.Contains(t, plain, want)
 	}
+	assert.Contains(t, expressions(set("sizing.agents=1")...), `agents_total{status="online"}) < 1`, "one agent that is away is noticed")
 	assert.Contains(t, expressions(profile("queued")...), `up{job=~"avika-gateway|avika-writer"} == 0`, "writers are gateways, too")
 	assert.Contains(t, expressions(installations()["managed servers"]...), `up{job="clickhouse"} == 0`, "its scraping is somebody else's")
 }
@@ -209,6 +211,17 @@ func TestKafkaCertificatesAreWhereTheyAreLookedFor(t *testing.T) {
 			m.env(name)["KAFKA_TLS"], name)
 		assert.Equal(t, "kafka", volumeAt(t, m.pods()[name], "/etc/avika/kafka").Secret.SecretName, name)
 	}
+}
+
+// TestTopicsThatDifferAreReportedAtOnce: usage (2) and topics that only an administrator can change (3) end the job, whose log names them.
+func TestTopicsThatDifferAreReportedAtOnce(t *testing.T) {
+	job := get[*batchv1.Job](render(t, profile("queued")...), "avika-topics").Spec
+	require.Equal(t, corev1.RestartPolicyNever, job.Template.Spec.RestartPolicy, "as such a policy needs")
+	require.Len(t, job.PodFailurePolicy.Rules, 1)
+	rule := job.PodFailurePolicy.Rules[0]
+	assert.Equal(t, batchv1.PodFailurePolicyActionFailJob, rule.Action)
+	assert.Equal(t, job.Template.Spec.Containers[0].Name, *rule.OnExitCodes.ContainerName)
+	assert.Equal(t, "In [2 3]", fmt.Sprint(rule.OnExitCodes.Operator, " ", rule.OnExitCodes.Values))
 }
 
 // volumeAt is what a pod's only container has at a path.
@@ -302,6 +315,7 @@ func TestRefusals(t *testing.T) {
 		"writer.enabled=true":                         "redpanda.brokers",
 		"api.tls=true":                                "tls.existingSecret",
 		"writer.enabled=true,redpanda.brokers={kafka:9092},redpanda.tls.ca_file=/ca.crt":                       "redpanda.tlsSecret",
+		"gateway.resources.limits.cpu=two":                                                                     `resources.limits.cpu must be a number of CPUs, such as 2 or 500m, is "two"`,
 		"clickhouse.resources.limits.memory=2GB":                                                               "memory",
 		"gateway.autoscaling.minReplicas=5,gateway.autoscaling.maxReplicas=4,gateway.autoscaling.enabled=true": "maxReplicas must be at least minReplicas (5), is 4",
 		"writer.enabled=true,redpanda.enabled=true,redpanda.resources.limits.cpu=500m":                         "whole number of CPUs",

@@ -90,6 +90,16 @@ func TestGivenValuesWinOverSizing(t *testing.T) {
 	}
 }
 
+// TestRequestsFollowGivenLimits: a pod that asks for more than its limit is refused by Kubernetes.
+func TestRequestsFollowGivenLimits(t *testing.T) {
+	m := render(t, append(profile("queued"), set("gateway.resources.limits.cpu=100m", "clickhouse.resources.limits.cpu=0.4", "writer.resources.limits.cpu=1")...)...)
+	quantity(t, requests(m, "avika-gateway"), "25m", "128Mi")
+	quantity(t, requests(m, "avika-clickhouse"), "200m", "1Gi")
+	quantity(t, requests(m, "avika-writer"), "250m", "512Mi")
+	m = render(t, set("gateway.resources.requests.cpu=90m", "gateway.resources.limits.cpu=100m")...)
+	quantity(t, requests(m, "avika-gateway"), "90m", "128Mi")
+}
+
 // TestSizingOfWhatIsKnown: agents alone say nothing of ClickHouse.
 func TestSizingOfWhatIsKnown(t *testing.T) {
 	m := render(t, set("sizing.agents=40")...)

@@ -7,7 +7,7 @@ of 100,000 rows a second) for the fleet that sizing speaks of.
 {{- if .Values.writer.enabled }}{{ $gateways = printf "job=~%q" (printf "%s|%s" (include "avika.gateway" .) (include "avika.writer" .)) }}{{ end -}}
 {{- $rules := .Files.Get "files/alerts.yml" | replace "job=\"avika-gateway\"" $gateways | replace "job=\"clickhouse\"" (printf "job=%q" (.Values.clickhouse.enabled | ternary (include "avika.clickhouse" .) "clickhouse")) -}}
 {{- with .Values.sizing.agents -}}
-{{- $least := floor (mulf 0.9 .) | int64 -}}
+{{- $least := max 1 (floor (mulf 0.9 .)) -}}
 {{- $rules = $rules | replace "status=\"online\"}) < 90" (printf "status=\"online\"}) < %d" $least) | replace "fewer than 90" (printf "fewer than %d" $least) -}}
 {{- end -}}
 {{- with .Values.sizing.rps -}}

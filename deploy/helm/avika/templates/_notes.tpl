@@ -22,6 +22,9 @@ WARNING: clickhouse.persistence.size {{ $v.clickhouse.persistence.size }} holds 
 {{- if not $v.psk.existingSecret }}
 WARNING: agents are not authenticated: anybody who reaches port 5020 can send as any agent. Set psk.existingSecret.
 {{- end }}
+{{- if and $v.monitoring.enabled (not $v.sizing.agents) }}
+NOTE: the alert AgentConnectionDrop fires below 90 agents, as in the scaling guide's fleet of 100. Set sizing.agents to yours.
+{{- end }}
 {{- if and (eq $v.gateway.mode "deployment") (not $v.writer.enabled) }}
 NOTE: gateways hold their queue in memory: a stop inserts it, a crash loses it. --set gateway.mode=statefulset keeps it on disk.
 {{- end }}

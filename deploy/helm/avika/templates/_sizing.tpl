@@ -44,12 +44,19 @@ storage: {{ printf "%.0fGi" (maxf 10 (ceil $storageGB)) }}
 {{- if mod $mi 1024 -}}{{ $mi }}Mi{{- else -}}{{ div $mi 1024 }}Gi{{- end -}}
 {{- end }}
 
-{{/* CPU by profile; there is no formula for it. */}}
+{{/* Limits of CPU by profile; there is no formula for them. */}}
 {{- define "avika.cpu" -}}
-default: {gateway: {limit: 500m, request: 125m}, clickhouse: {limit: "1", request: 500m}}
-medium: {gateway: {limit: "1", request: 250m}, clickhouse: {limit: "2", request: "1"}}
-large: {gateway: {limit: "2", request: 500m}, clickhouse: {limit: "4", request: "2"}}
-enterprise: {gateway: {limit: "2", request: 500m}, clickhouse: {limit: "8", request: "4"}}
+default: {gateway: 500m, clickhouse: "1"}
+medium: {gateway: "1", clickhouse: "2"}
+large: {gateway: "2", clickhouse: "4"}
+enterprise: {gateway: "2", clickhouse: "8"}
+{{- end }}
+
+{{/* CPUs in thousandths, of the forms 500m, 2, 0.5. */}}
+{{- define "avika.millicpus" -}}
+{{- $q := toString . -}}
+{{- if not (regexMatch "^[0-9]+([.][0-9]+)?m?$" $q) }}{{ fail (printf "resources.limits.cpu must be a number of CPUs, such as 2 or 500m, is %q" $q) }}{{ end -}}
+{{- hasSuffix "m" $q | ternary (float64 (trimSuffix "m" $q)) (mulf 1000 (float64 $q)) | int64 -}}
 {{- end }}
 
 {{/* A memory quantity in bytes, of the forms 512Mi, 2Gi, 2G, 1500000000. */}}

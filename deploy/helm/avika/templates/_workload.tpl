@@ -1,11 +1,15 @@
 {{/* What gateway and writer have in common. */}}
 
 {{/*
-Resources with what is missing: limits as planned, requests a quarter of the limits (in the guide, 512Mi of 2Gi and 500m of
-2 CPUs).
+Resources with what is missing: limits as planned, requests a `part` of the limits, which is a fourth for gateways (in the guide, 512Mi
+of 2Gi and 500m of 2 CPUs) and half for ClickHouse.
 */}}
 {{- define "avika.resources" -}}
-{{- $r := mustMerge (deepCopy (.given | default dict)) (dict "limits" (dict "cpu" .cpu.limit "memory" .memory) "requests" (dict "cpu" .cpu.request)) -}}
+{{- $r := mustMerge (deepCopy (.given | default dict)) (dict "limits" (dict "cpu" .cpu "memory" .memory)) -}}
+{{- if not $r.requests }}{{ $_ := set $r "requests" dict }}{{ end -}}
+{{- if not $r.requests.cpu -}}
+{{- $_ := set $r.requests "cpu" (printf "%dm" (div (int64 (include "avika.millicpus" $r.limits.cpu)) .part)) -}}
+{{- end -}}
 {{- if not $r.requests.memory -}}
 {{- $_ := set $r.requests "memory" (printf "%dMi" (div (int64 (include "avika.bytes" $r.limits.memory)) (mul 1048576 .part))) -}}
 {{- end -}}

@@ -2,8 +2,7 @@
 {{- $v := .Values.writer -}}
 {{- if $v.enabled -}}
 {{- if not $v.replicaCount }}{{ $_ := set $v "replicaCount" 2 }}{{ end -}}
-{{- $cpu := dict "limit" "2" "request" "500m" -}}
-{{- $_ := set $v "resources" (include "avika.resources" (dict "given" $v.resources "cpu" $cpu "memory" "2Gi" "part" 4) | fromYaml) -}}
+{{- $_ := set $v "resources" (include "avika.resources" (dict "given" $v.resources "cpu" "2" "memory" "2Gi" "part" 4) | fromYaml) -}}
 {{- $config := .Files.Get "files/writer.yaml" | fromYaml -}}
 {{- include "avika.config.exporter" (dict "root" . "config" $config) -}}
 {{- $env := concat (include "avika.env.clickhouse" . | fromYaml).env (include "avika.env.kafka" . | fromYaml).env -}}

@@ -48,7 +48,13 @@ func startPrometheus(t *testing.T, gatewayMetrics, clickHouseMetrics string) *pr
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Stop(10 * time.Second) })
-	return &prometheus{url: "http://127.0.0.1:" + strconv.Itoa(port)}
+	harness.ShowLogOnFailure(t, "Prometheus", p.LogFile())
+	address := "http://" + hostAt(port)
+	require.Eventually(t, func() bool {
+		code, _, err := fetch(address + "/-/ready")
+		return err == nil && code == http.StatusOK
+	}, harness.WaitFor, harness.Tick, "Prometheus is not ready")
+	return &prometheus{url: address}
 }
 
 func needPrometheus(t *testing.T) {

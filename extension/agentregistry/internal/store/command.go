@@ -75,6 +75,7 @@ const (
 	ReasonNoResult    = "the agent sent no result; agents up to 1.110 send none for this type"
 	ReasonNoVersion   = "the agent did not come back with another version"
 	ReasonGatewayLost = "the gateway was lost while it was sending the command; it may have reached the agent"
+	ReasonNotTaken    = "the agent is connected and did not take the command in time; it may still do so"
 	ReasonExpired     = "the agent did not connect in time"
 	ReasonNewVersion  = "the agent runs the version"
 )

@@ -110,8 +110,10 @@ func (s *Store) Sweep(_ context.Context, policy store.SweepPolicy) error {
 func (s *Store) sweepCommands(now time.Time, policy store.SweepPolicy) {
 	for _, c := range s.commands {
 		switch {
-		case c.State == store.CommandPending && c.Claimed != 0 && (now.After(c.ExpiresAt) || !s.open(c.AgentID, c.Claimed)):
+		case c.State == store.CommandPending && c.Claimed != 0 && !s.open(c.AgentID, c.Claimed):
 			s.move(c, store.CommandUnconfirmed, store.ReasonGatewayLost)
+		case c.State == store.CommandPending && c.Claimed != 0 && now.After(c.ExpiresAt):
+			s.move(c, store.CommandUnconfirmed, store.ReasonNotTaken)
 		case c.State == store.CommandPending && c.Claimed == 0 && now.After(c.ExpiresAt):
 			s.move(c, store.CommandExpired, store.ReasonExpired)
 		case c.State == store.CommandSent && c.Type == store.TypeUpdate && now.Sub(c.SentAt) > policy.ConfirmUpdate:

@@ -174,10 +174,11 @@ func sweep(ctx context.Context, tx pgx.Tx, p store.SweepPolicy) error {
 
 func sweepCommands(batch *pgx.Batch, p store.SweepPolicy) {
 	batch.Queue(finish("claimed = 0 and state = 'pending' and expires_at < now()"), string(store.CommandExpired), store.ReasonExpired)
-	batch.Queue(finish(`state = 'pending' and claimed <> 0 and (expires_at < now() or not exists (
+	batch.Queue(finish(`state = 'pending' and claimed <> 0 and not exists (
 		select from avika.liveness l join avika.gateways g using (incarnation)
-		where l.agent_id = c.agent_id and l.session = c.claimed and l.closed_at is null and g.expires_at > now()))`),
+		where l.agent_id = c.agent_id and l.session = c.claimed and l.closed_at is null and g.expires_at > now())`),
 		string(store.CommandUnconfirmed), store.ReasonGatewayLost)
+	batch.Queue(finish("state = 'pending' and claimed <> 0 and expires_at < now()"), string(store.CommandUnconfirmed), store.ReasonNotTaken)
 	batch.Queue(finish("state = 'sent' and type <> 'update' and sent_at < now() - $3 * interval '1 us'"),
 		string(store.CommandUnconfirmed), store.ReasonNoResult, p.Confirm.Microseconds())
 	batch.Queue(finish("state = 'sent' and type = 'update' and sent_at < now() - $3 * interval '1 us'"),

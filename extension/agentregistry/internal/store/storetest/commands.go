@@ -212,6 +212,25 @@ func testCommandOfLostGateway(t *testing.T, s store.Store) {
 	assert.Equal(t, store.ReasonGatewayLost, c.Result)
 }
 
+func testCommandNotTaken(t *testing.T, s store.Store) {
+	incarnation := join(t, s, "g", lease)
+	open(t, s, incarnation, "a")
+	taken, expiry := "", 200*time.Millisecond
+	for i := 0; taken == ""; i++ {
+		require.Less(t, i, 50)
+		create(t, s, store.Command{ID: fmt.Sprint("c", i), AgentID: "a", Type: store.TypeReload, ExpiresIn: expiry})
+		for _, c := range claim(t, s, incarnation) { // none when that took longer
+			taken = c.ID
+		}
+	}
+	time.Sleep(2 * expiry)
+	require.NoError(t, s.Sweep(t.Context(), policy))
+	c, err := s.Command(t.Context(), taken)
+	require.NoError(t, err)
+	assert.Equal(t, store.CommandUnconfirmed, c.State)
+	assert.Equal(t, store.ReasonNotTaken, c.Result, "its gateway lives")
+}
+
 func testUpdateConfirmed(t *testing.T, s store.Store) {
 	incarnation := join(t, s, "g", lease)
 	open(t, s, incarnation, "a")

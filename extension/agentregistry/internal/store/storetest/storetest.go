@@ -45,6 +45,7 @@ func Run(t *testing.T, notifies bool, open func(t *testing.T) store.Store) {
 		"command guards":             testCommandGuards,
 		"command endings":            testCommandEndings,
 		"command of a lost gateway":  testCommandOfLostGateway,
+		"command that is not taken":  testCommandNotTaken,
 		"update confirmed":           testUpdateConfirmed,
 		"baselines":                  testBaselines,
 		"retention":                  testRetention,

@@ -44,6 +44,7 @@ func TestRollout(t *testing.T) {
 	client := startClient(t, forOTLP.addr())
 	summary := make(chan map[string]any, 1)
 	go func() {
+		defer close(summary) // also when the fleet fails
 		summary <- harness.RunFleet(t, forAgents.addr(), "--transport=grpc", "--agents=40", "--rate=100", "--total=40000", "--reconnect-wait=1s")
 	}()
 	require.Eventually(t, func() bool {

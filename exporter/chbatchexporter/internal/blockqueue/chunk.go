@@ -47,16 +47,16 @@ type chunk struct {
 // entryVersion of what is stored.
 const entryVersion = 1
 
-// encodeChunk writes a chunk for the storage.
+// encodeChunk writes a chunk for the storage. What it returns is valid as long as the chunk has its block.
 func encodeChunk(c *chunk, shard string) []byte {
-	b := make([]byte, 0, c.size+1024)
+	b := make([]byte, 0, 2<<10)
 	b = append(b, entryVersion, flag(c.solo))
 	b = appendString(b, c.id)
 	b = appendString(b, c.lane.table)
 	b = appendString(b, shard)
 	b = binary.AppendVarint(b, c.since.UnixNano())
 	b = binary.AppendUvarint(b, uint64(c.days))
-	return c.block.Append(b)
+	return c.block.Stored(b)
 }
 
 func flag(v bool) byte {

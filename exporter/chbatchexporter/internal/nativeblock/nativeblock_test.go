@@ -185,6 +185,20 @@ func TestALowCardinalityKeepsNoMemoryOfTheCaller(t *testing.T) {
 	assert.Equal(t, []uint32{0, 0}, low.index)
 }
 
+// TestStoredIsWhatAppendWrites, whether there is room in front of the frames, or not, or none in memory of their own.
+func TestStoredIsWhatAppendWrites(t *testing.T) {
+	for _, rows := range []int{5, 200_000} {
+		s, err := sample(rows).Seal(compressor(t, None))
+		require.NoError(t, err)
+		for _, head := range []string{"", "head", strings.Repeat("x", storedHead)} {
+			require.True(t, bytes.Equal(s.Append([]byte(head)), s.Stored([]byte(head))), "%d rows, head of %d bytes", rows, len(head))
+		}
+		parsed, err := Parse(s.Append(nil))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(s.Append(nil), parsed.Stored(nil)))
+	}
+}
+
 func TestParseRefusesDamage(t *testing.T) {
 	s, err := sample(50).Seal(compressor(t, LZ4))
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/offheap"
 )
@@ -53,7 +54,7 @@ func (b *Block) Seal(c *Compressor) (*Sealed, error) {
 		ends[i] = len(w.out)
 	}
 	c.out, s.RawSize = w.out, w.size
-	s.memory = offheap.Clone(w.out) // it may be kept for long
+	s.memory = offheap.Clone(w.out, storedHead) // it may be kept for long
 	frames := s.memory.Bytes()
 	start := 0
 	for i, end := range ends {
@@ -97,8 +98,25 @@ var blockInfo = [...]byte{1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0}
 // codecVersion of Append and Parse. What is on disk is read by later versions of the exporter.
 const codecVersion = 1
 
+// storedHead is how much room Seal leaves for what stands in front of the frames in storage: most of it is the columns' names and types.
+const storedHead = 4 << 10
+
+// Stored writes head and the block for storage, like Append. Frames that Seal has made are not copied: what it returns is valid as long as s is
+// reachable, and until it is called again.
+func (s *Sealed) Stored(head []byte) []byte {
+	head = s.appendHead(head)
+	if s.memory != nil {
+		if b := s.memory.Behind(head); b != nil {
+			return b
+		}
+	}
+	return s.appendFrames(head)
+}
+
 // Append writes the block for storage.
-func (s *Sealed) Append(b []byte) []byte {
+func (s *Sealed) Append(b []byte) []byte { return s.appendFrames(s.appendHead(b)) }
+
+func (s *Sealed) appendHead(b []byte) []byte {
 	b = append(b, codecVersion)
 	b = binary.AppendUvarint(b, uint64(s.Rows))
 	b = binary.AppendUvarint(b, uint64(s.RawSize))
@@ -109,6 +127,11 @@ func (s *Sealed) Append(b []byte) []byte {
 		b = appendString(b, c.Type)
 		b = binary.AppendUvarint(b, uint64(len(c.Frames)))
 	}
+	return b
+}
+
+func (s *Sealed) appendFrames(b []byte) []byte {
+	b = slices.Grow(b, s.Size())
 	for i := range s.Columns {
 		b = append(b, s.Columns[i].Frames...)
 	}

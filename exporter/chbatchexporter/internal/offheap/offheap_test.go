@@ -12,9 +12,15 @@ import (
 func TestCloneHoldsTheSame(t *testing.T) {
 	for _, n := range []int{0, 1, minSize - 1, minSize, 3<<20 + 7} {
 		want := bytes.Repeat([]byte{'x'}, n)
-		m := Clone(want)
+		m := Clone(want, 10)
 		require.True(t, bytes.Equal(want, m.Bytes()))
 		require.Equal(t, n, cap(m.Bytes()))
+		if n >= minSize {
+			require.True(t, bytes.Equal(append([]byte("front"), want...), m.Behind([]byte("front"))))
+			require.True(t, bytes.Equal(append([]byte("ten bytes!"), want...), m.Behind([]byte("ten bytes!"))))
+		}
+		require.Nil(t, m.Behind([]byte("more than ten")))
+		require.True(t, bytes.Equal(want, m.Bytes()))
 		runtime.KeepAlive(m)
 	}
 }
@@ -28,7 +34,7 @@ func TestMemoryIsOutsideOfTheHeapAndGivenBack(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	held := make([]*Memory, n)
 	for i := range held {
-		held[i] = Clone(source)
+		held[i] = Clone(source, 0)
 	}
 	runtime.ReadMemStats(&after)
 	require.GreaterOrEqual(t, mapped.Load(), int64(n*size))

@@ -73,7 +73,7 @@ func (a *Access) jsonValue(line []byte, i int, field Field) int {
 		return skipNested(line, i)
 	default:
 		end := i
-		for end < len(line) && isScalar(line[end]) {
+		for end < len(line) && !endsScalar[line[end]] {
 			end++
 		}
 		if end == i {
@@ -86,9 +86,8 @@ func (a *Access) jsonValue(line []byte, i int, field Field) int {
 	}
 }
 
-func isScalar(c byte) bool {
-	return c != ',' && c != '}' && c != ']' && c != ' ' && c != '\t' && c != '\n' && c != '\r' && c != '"' && c != ':'
-}
+// endsScalar tells what does not belong to a number, true, false or null.
+var endsScalar = [256]bool{',': true, '}': true, ']': true, ' ': true, '\t': true, '\n': true, '\r': true, '"': true, ':': true}
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {

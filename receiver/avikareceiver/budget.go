@@ -2,7 +2,9 @@ package avikareceiver
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 )
 
 // budget bounds the bytes that all streams hold. Those who wait are served in the order in which they came.
@@ -35,22 +37,37 @@ func (b *budget) grant(n int64) bool {
 	return true
 }
 
-// wait takes n bytes as soon as they are free. It reports false when ctx ends before.
-func (b *budget) wait(ctx context.Context, n int64) bool {
+// wait takes n bytes as soon as they are free, unless there is enough of waiting before. The receiver that stops stops everybody who waits.
+func (b *budget) wait(ctx context.Context, n int64, enough <-chan time.Time) admission {
 	b.mu.Lock()
 	if len(b.waiting) == 0 && b.grant(n) {
 		b.mu.Unlock()
-		return true
+		return admitted
 	}
 	w := &waiter{n, make(chan struct{})}
 	b.waiting = append(b.waiting, w)
 	b.mu.Unlock()
 	select {
 	case <-w.ready:
-		return true
+		return admitted
 	case <-ctx.Done():
-		return false // the receiver stops, and with it everybody who waits
+		return refused
+	case <-enough:
+		return b.giveUp(w)
 	}
+}
+
+// giveUp leaves the queue, unless the bytes have come at the same moment. Who is behind may need fewer.
+func (b *budget) giveUp(w *waiter) admission {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.Index(b.waiting, w)
+	if i < 0 {
+		return admitted
+	}
+	b.waiting = slices.Delete(b.waiting, i, i+1)
+	b.serve()
+	return later
 }
 
 // release gives n bytes back.
@@ -58,6 +75,11 @@ func (b *budget) release(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
+	b.serve()
+}
+
+// serve grants what those who wait need, in their order. With b.mu locked.
+func (b *budget) serve() {
 	for len(b.waiting) > 0 && b.grant(b.waiting[0].need) {
 		close(b.waiting[0].ready)
 		b.waiting[0] = nil

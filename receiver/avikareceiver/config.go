@@ -149,7 +149,7 @@ func createDefaultConfig() component.Config {
 		Batch:        BatchConfig{MaxRecords: 250, MaxBytes: 1 << 20, Timeout: 100 * time.Millisecond, Gather: 20 * time.Millisecond},
 		Limits: LimitsConfig{
 			Streams:      20_000,
-			PendingBytes: 128 << 20,
+			PendingBytes: 24 << 20,
 			StreamWindow: 256 << 10,
 			Labels:       64,
 			IdleTimeout:  2 * time.Minute,

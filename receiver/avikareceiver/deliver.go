@@ -50,17 +50,25 @@ func (r *avikaReceiver) deliverEntries(ctx context.Context, parcels []parcel) {
 	if !r.config.Batch.Reuse {
 		r.translators.Put(translator)
 	}
-	released := true
-	if counts.Records > 0 {
-		released = r.deliverLogs(ctx, logs, counts.Records)
-	}
-	if counts.Spans > 0 {
-		released = r.deliverTraces(ctx, traces, counts.Spans) && released
-	}
+	released := r.deliverBoth(ctx, logs, counts.Records, traces, counts.Spans)
 	if r.config.Batch.Reuse {
 		translator.Done(released)
 		r.translators.Put(translator)
 	}
+}
+
+// deliverBoth delivers logs and spans at the same time, so that the memory of a call waits for a disk once.
+func (r *avikaReceiver) deliverBoth(ctx context.Context, logs plog.Logs, records int, traces ptrace.Traces, spans int) (released bool) {
+	if spans == 0 {
+		return records == 0 || r.deliverLogs(ctx, logs, records)
+	}
+	if records == 0 {
+		return r.deliverTraces(ctx, traces, spans)
+	}
+	done := make(chan bool)
+	go func() { done <- r.deliverTraces(ctx, traces, spans) }()
+	released = r.deliverLogs(ctx, logs, records)
+	return <-done && released
 }
 
 func entriesOf(parcels []parcel) []translate.Batch {

@@ -1,6 +1,7 @@
 package avikareceiver
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -9,6 +10,8 @@ import (
 // one record or a thousand.
 type gatherer struct {
 	receiver *avikaReceiver
+	// maxCalls is how many calls may be under way.
+	maxCalls int
 
 	mu      sync.Mutex
 	parcels []parcel
@@ -25,8 +28,8 @@ const (
 	gatherRecords = 1000
 	// busyCalls is how many calls may be under way when one more is made at once for a stream with a whole batch.
 	busyCalls = 2
-	// maxCalls is how many may be under way at all. A record in a call takes some four times the memory of one that waits as it came.
-	maxCalls = 32
+	// callBytes is what the records of a call take, the text that they came with included.
+	callBytes = 3 << 20
 )
 
 // gatherers are one for batches with log entries and one for those with nothing but samples, which a pipeline of logs that is behind
@@ -53,8 +56,12 @@ func (g *gatherers) add(p parcel, full bool) {
 	}
 }
 
+// maxCalls is how many calls have room in the bytes that may be pending: a record in a call takes some three times the memory of one that waits
+// as it came. Fewer than two for each processor would leave some idle while calls wait for a disk.
+func maxCalls(pendingBytes int) int { return max(pendingBytes/callBytes, 2*runtime.GOMAXPROCS(0)) }
+
 func newGatherer(r *avikaReceiver) *gatherer {
-	g := &gatherer{receiver: r}
+	g := &gatherer{receiver: r, maxCalls: maxCalls(r.config.Limits.PendingBytes)}
 	g.timer = time.AfterFunc(time.Hour, g.expire)
 	g.timer.Stop()
 	return g
@@ -77,7 +84,7 @@ func (g *gatherer) add(p parcel, full bool) {
 
 // launch makes the calls that need not wait for more. With g.mu locked.
 func (g *gatherer) launch() {
-	for g.underWay < maxCalls && g.ready() {
+	for g.underWay < g.maxCalls && g.ready() {
 		g.underWay++
 		parcels := g.take()
 		go g.call(parcels)

@@ -129,8 +129,9 @@ func TestSamplesDoNotWaitAfterADelivery(t *testing.T) {
 
 // While the pipeline of logs stands still, what waits for it is held as it came, and samples of others go on.
 func TestCallsUnderWayAreBounded(t *testing.T) {
-	const agents = maxCalls + 8
 	g := newRig(t, func(c *Config) { c.Batch.MaxRecords, c.Batch.Timeout = gatherRecords, time.Hour })
+	maxCalls := maxCalls(g.config.Limits.PendingBytes)
+	agents := maxCalls + 8
 	free, calls := make(chan struct{}), atomic.Int32{}
 	g.consume = func(context.Context, plog.Logs) error {
 		calls.Add(1)
@@ -141,7 +142,7 @@ func TestCallsUnderWayAreBounded(t *testing.T) {
 	var sent sync.WaitGroup
 	sent.Go(func() { g.sendAll(agents, gatherRecords) })
 	eventually(t, func() bool {
-		return calls.Load() == maxCalls && g.receiver.gatherers.entries.waiting() == (agents-maxCalls)*gatherRecords
+		return int(calls.Load()) == maxCalls && g.receiver.gatherers.entries.waiting() == (agents-maxCalls)*gatherRecords
 	})
 	other := g.dial()
 	require.NoError(t, other.Send(metricsMessage(&agentv1.NginxMetrics{TotalRequests: 1})))

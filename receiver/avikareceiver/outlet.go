@@ -110,43 +110,43 @@ func (o *outlet) makeRoom(size int, wait bool) admission {
 		return admitted
 	}
 	o.mu.Unlock()
-	if !wait {
-		return later
-	}
-	return o.waitForBudget(need)
+	return o.waitForBudget(need, wait)
 }
 
 const maxReservation = 64 << 10
 
-func (o *outlet) waitForBudget(need int64) admission {
+func (o *outlet) waitForBudget(need int64, wait bool) admission {
 	o.receiver.telemetry.limit("pending_bytes", "Paused reading, because the pipelines are behind by limits::pending_bytes")
 	o.paused.Store(true)
-	ok := o.receiver.pending.wait(o.receiver.life, need)
-	o.resume()
-	if !ok {
-		return refused
+	defer o.resume()
+	answer := o.receiver.pending.wait(o.receiver.life, need, enough(wait))
+	if answer == admitted {
+		o.mu.Lock()
+		o.pending.reserved += need
 	}
-	o.mu.Lock()
-	o.pending.reserved += need
-	return admitted
+	return answer
 }
 
 // briefly is how long the reader of a connection waits for a delivery. It is cheaper to leave data in the socket than to hold them, but
 // pings have to be answered before long.
-const briefly = 100 * time.Millisecond
+const briefly = time.Second
+
+// enough is when somebody has waited for long enough: never, unless there are pings to be answered.
+func enough(wait bool) <-chan time.Time {
+	if wait {
+		return nil
+	}
+	return time.After(briefly)
+}
 
 // pause waits for the end of a delivery, briefly unless it may wait longer.
 func (o *outlet) pause(wait bool) admission {
 	o.paused.Store(true)
 	defer o.resume()
-	var enough <-chan time.Time
-	if !wait {
-		enough = time.After(briefly)
-	}
 	select {
 	case <-o.room:
 		return admitted
-	case <-enough:
+	case <-enough(wait):
 		return later
 	case <-o.receiver.life.Done():
 		return refused

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -394,7 +395,7 @@ func TestBudget(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 3 {
 		wg.Go(func() {
-			if b.wait(ctx, 4) {
+			if b.wait(ctx, 4, nil) == admitted {
 				order <- i
 			}
 		})
@@ -406,4 +407,26 @@ func TestBudget(t *testing.T) {
 	cancel()
 	wg.Wait()
 	require.EqualValues(t, 8, b.inUse())
+}
+
+// Who has waited for long enough leaves the line to those behind.
+func TestBudgetIsNotWaitedForTooLong(t *testing.T) {
+	b := newBudget(10)
+	require.True(t, b.try(8))
+	enough, answers := make(chan time.Time), make(chan admission, 2)
+	go func() { answers <- b.wait(t.Context(), 5, enough) }()
+	eventually(t, func() bool { b.mu.Lock(); defer b.mu.Unlock(); return len(b.waiting) == 1 })
+	go func() { answers <- b.wait(t.Context(), 2, nil) }()
+	eventually(t, func() bool { b.mu.Lock(); defer b.mu.Unlock(); return len(b.waiting) == 2 })
+	close(enough)
+	require.ElementsMatch(t, []admission{later, admitted}, []admission{<-answers, <-answers})
+	require.EqualValues(t, 10, b.inUse())
+	b.release(10)
+	require.True(t, b.try(10), "nobody waits any more")
+}
+
+func TestMoreCallsWhereMoreMayBePending(t *testing.T) {
+	few := maxCalls(1)
+	require.Equal(t, 2*runtime.GOMAXPROCS(0), few)
+	require.Greater(t, maxCalls(100*few*callBytes), few)
 }

@@ -147,9 +147,9 @@ func (v *pskVerifier) signed(now time.Time, message, signature string) (mac stri
 		return "", false
 	}
 	for _, key := range v.currentKeys(now) {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(message))
-		if hmac.Equal(mac.Sum(nil), claimed) {
+		expected := hmac.New(sha256.New, key)
+		expected.Write([]byte(message))
+		if hmac.Equal(expected.Sum(nil), claimed) {
 			match = true
 		}
 	}

@@ -45,6 +45,7 @@ var kinds = map[chconn.Code]kind{
 	193: later, 194: later, 516: later, 497: later, // user, password, rights: somebody will fix them
 	285: later, 319: later, 394: later, 612: later, 999: later,
 	203: later, 216: later, 286: later, 425: later, 668: later, 1000: later,
+	173: later, 198: later, 279: later, 473: later, 499: later, 1001: later, 1002: later, // memory, DNS, other servers, locks, S3, the system
 
 	60: gone, 81: gone, 218: gone, // UNKNOWN_TABLE, UNKNOWN_DATABASE, TABLE_IS_DROPPED
 
@@ -54,7 +55,7 @@ var kinds = map[chconn.Code]kind{
 	43: mistyped, 48: mistyped, 53: mistyped, 70: mistyped, // there is no conversion between the types
 
 	6: bad, 25: bad, 26: bad, 27: bad, 32: bad, 36: bad, 38: bad, 41: bad, 69: bad, 72: bad, 117: bad, 128: bad, 130: bad,
-	131: bad, 153: bad, 190: bad, 321: bad, 349: bad, 376: bad, 395: bad, 407: bad, 441: bad, 469: bad, 675: bad, 676: bad, 691: bad,
+	131: bad, 153: bad, 190: bad, 321: bad, 349: bad, 376: bad, 395: bad, 407: bad, 441: bad, 467: bad, 469: bad, 675: bad, 676: bad, 691: bad,
 }
 
 // maxUnknown is how often an insert is tried that fails with an unknown code.

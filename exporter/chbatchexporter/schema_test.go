@@ -245,6 +245,26 @@ func TestABadRowIsDeadLetteredAndComesBack(t *testing.T) {
 	assert.Equal(t, "100", mustQuery(t, countAccess(cfg)))
 }
 
+// TestABadRowIsFoundWhateverItsCode: at once, or, with a code that is not listed, after the attempts that it gets.
+func TestABadRowIsFoundWhateverItsCode(t *testing.T) {
+	for name, column := range map[string]string{
+		"listed":   "CAST(if(request_id = '" + id(57) + "', 'bad', 'true'), 'Bool')", // 467
+		"unlisted": "match('x', if(request_id = '" + id(57) + "', '(', 'x')) = 1",    // 427
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(t)
+			cfg.DeadLetter.Directory = filepath.Join(t.TempDir(), "dead")
+			e := startLogs(t, cfg, settings(), nopHost())
+			send(t, e, 0, 1)
+			eventually(t, "1", countAccess(cfg))
+			sql(t, "ALTER TABLE "+cfg.Database+".access_logs ADD COLUMN flag Bool MATERIALIZED "+column)
+			send(t, e, 1, 99)
+			eventually(t, "99", countAccess(cfg))
+			require.Eventually(t, func() bool { return len(deadFiles(t, cfg)) == 1 }, waitFor, tick)
+		})
+	}
+}
+
 func deadFiles(t *testing.T, cfg *Config) (out []string) {
 	t.Helper()
 	entries, err := os.ReadDir(cfg.DeadLetter.Directory)

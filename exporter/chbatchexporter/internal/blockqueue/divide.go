@@ -17,7 +17,7 @@ func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
 // divide inserts what can be inserted of a rejected insert: it halves blocks until the bad rows stand alone, and
 // dead-letters those.
 func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Outcome {
-	d := division{q: q, lane: ins.lane, doubtful: ins.doubtful(), left: maxDivisions, cause: o.Err}
+	d := division{q: q, lane: ins.lane, attempt: ins.attempts, doubtful: ins.doubtful(), left: maxDivisions, cause: o.Err}
 	if len(blocks) == 1 {
 		if o := d.halve(ins.id, blocks[0], o); o.Class != Stored {
 			return o
@@ -35,6 +35,8 @@ func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Out
 type division struct {
 	q    *Queue
 	lane *lane
+	// attempt of the insert, which is that of its parts: what is bad in it after so many is bad in them.
+	attempt int
 	// doubtful: the parts may have been tried before.
 	doubtful bool
 	left     int
@@ -47,7 +49,7 @@ func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
 		d.bury(id, b)
 		return Outcome{Class: Stored}
 	}
-	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: 1, Doubtful: d.doubtful})
+	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: d.attempt, Doubtful: d.doubtful})
 	if o.Class != Permanent {
 		return o
 	}

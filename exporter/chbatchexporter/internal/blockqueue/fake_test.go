@@ -53,6 +53,17 @@ func values(t testing.TB, b *nativeblock.Sealed) []uint64 {
 	return out
 }
 
+// has tells whether a request brings one of these numbers.
+func has(t testing.TB, r Request, bad ...uint64) bool {
+	t.Helper()
+	for _, b := range r.Blocks {
+		if slices.ContainsFunc(values(t, b), func(n uint64) bool { return slices.Contains(bad, n) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // fakeClickHouse deduplicates by token as the real one does, and fails as it is told. What cannot be shown with the real
 // one is a crash of the gateway at each single step.
 type fakeClickHouse struct {

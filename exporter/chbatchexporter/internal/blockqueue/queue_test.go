@@ -292,6 +292,27 @@ func TestBadRowsAreBuriedAndGoodOnesStored(t *testing.T) {
 	}
 }
 
+// TestARowThatIsTakenForBadAfterManyAttempts is found like one that is bad at once: parts do not begin to count again.
+func TestARowThatIsTakenForBadAfterManyAttempts(t *testing.T) {
+	f := newFake(t)
+	f.set(func(r Request) *Outcome {
+		switch {
+		case !has(t, r, 77):
+			return nil
+		case r.Attempt < 10:
+			return &Outcome{Class: Retry, Err: errFake}
+		}
+		return &Outcome{Class: Permanent, Err: errFake}
+	})
+	s := setup(t, f)
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 100))
+	g, _ := s.DeadLetter.(*graves)
+	eventually(t, "all rows are somewhere", func() bool { return f.count()+len(g.all()) == 100 })
+	end(t, q)
+	assert.Equal(t, []uint64{77}, g.all())
+}
+
 func TestABlockOfBadRowsIsBuriedWithFewAttempts(t *testing.T) {
 	f := newFake(t)
 	var attempts atomic.Int32

@@ -174,6 +174,7 @@ func (in *inserter) settings(token string) []chconn.Setting {
 		{Key: "wait_for_async_insert", Value: "1"},
 		{Key: "async_insert_deduplicate", Value: "1"},
 		{Key: "insert_deduplicate", Value: "1"},
+		{Key: "deduplicate_insert", Value: "enable"}, // newer servers go by this, and older ones ignore it
 		{Key: "insert_deduplication_token", Value: token},
 		// A view gets a block again whose rows the table has: it may not have them yet.
 		{Key: "deduplicate_blocks_in_dependent_materialized_views", Value: "1"},
@@ -185,5 +186,7 @@ func (in *inserter) settings(token string) []chconn.Setting {
 		// The queue bounds the partitions of an insert itself.
 		{Key: "max_partitions_per_insert_block", Value: "0"},
 		{Key: "send_logs_level", Value: "none"},
+		// They tell that an insert is a duplicate.
+		{Key: "send_profile_events", Value: "1"},
 	}
 }

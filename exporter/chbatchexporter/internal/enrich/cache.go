@@ -5,6 +5,9 @@ import (
 	"sync"
 )
 
+// maxKey bounds the length of what is remembered: senders make up user agents and addresses.
+const maxKey = 512
+
 // cache remembers the last answers: at least size of them, at most twice as many. Safe for concurrent use.
 type cache[V any] struct {
 	size int
@@ -29,6 +32,9 @@ func (c *cache[V]) get(key string) (V, bool) {
 }
 
 func (c *cache[V]) put(key string, v V) {
+	if len(key) > maxKey {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(key, v)

@@ -82,6 +82,24 @@ func TestTheCacheIsBounded(t *testing.T) {
 	assert.False(t, ok)
 }
 
+func TestWhatIsLongIsNotRemembered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "city.mmdb")
+	require.NoError(t, os.WriteFile(path, database(), 0o600))
+	e, err := New(true, path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	chrome := "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 "
+	for _, n := range []int{maxKey, maxKey + 1} {
+		ua := chrome + strings.Repeat("x", n-len(chrome))
+		for range 2 {
+			assert.Equal(t, "Chrome", e.UserAgent(ua).Browser)
+		}
+		e.Address(strings.Repeat("x", n))
+		assert.Len(t, e.agents.now, 1, n)
+		assert.Len(t, e.places.now, 1, n)
+	}
+}
+
 // database is a MaxMind database in which 203.0.113.0/24 is in Berlin and nothing else is anywhere.
 func database() []byte {
 	const depth = 24

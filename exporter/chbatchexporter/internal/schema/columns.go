@@ -30,9 +30,13 @@ func Read(ctx context.Context, s Server, o *Options) (map[string]Columns, error)
 		proto.Results{{Name: "table", Data: &table}, {Name: "name", Data: &name}, {Name: "type", Data: &typ}},
 		func(rows int) error {
 			for i := range rows {
-				t := strings.TrimSuffix(table.Row(i), LocalSuffix)
-				if o.Cluster != "" && t == table.Row(i) {
-					continue // Distributed
+				t := table.Row(i)
+				if o.Cluster != "" {
+					local, ok := strings.CutSuffix(t, LocalSuffix)
+					if !ok {
+						continue // Distributed
+					}
+					t = local
 				}
 				if out[t] == nil {
 					out[t] = Columns{}

@@ -1,0 +1,34 @@
+package chbatchexporter
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// otherLogs are records that are not NGINX's.
+func otherLogs(n int) plog.Logs {
+	ld := accessLogs(0, n)
+	for _, rec := range ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		rec.SetEventName("")
+	}
+	return ld
+}
+
+// TestALocalTableOfSomebodyElse says nothing of the table beside it where there is no cluster.
+func TestALocalTableOfSomebodyElse(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Schema.TTL = map[string]time.Duration{"otel_logs": 0}
+	sql(t, "CREATE DATABASE "+cfg.Database)
+	contrib := strings.NewReplacer("%s.", cfg.Database+".", "%s", "")
+	sql(t, contrib.Replace(contribLogs))
+	sql(t, strings.Replace(contrib.Replace(contribLogs), ".otel_logs ", ".otel_logs_local ", 1))
+	sql(t, "ALTER TABLE "+cfg.Database+".otel_logs_local ADD COLUMN EventName String")
+	e := startLogs(t, cfg, settings(), nopHost())
+	require.NoError(t, e.ConsumeLogs(context.Background(), otherLogs(10)))
+	eventually(t, "10", "SELECT count() FROM "+cfg.Database+".otel_logs")
+}

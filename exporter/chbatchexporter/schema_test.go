@@ -284,7 +284,7 @@ func deadFiles(t *testing.T, cfg *Config) (out []string) {
 // table_settings win.
 func TestTablesOfManyRowsCostLess(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.Schema.TableSettings = map[string]any{"string_serialization_version": "with_size_stream"}
+	cfg.Schema.TableSettings = map[string]any{"string_serialization_version": "with_size_stream", "non_replicated_deduplication_window": 55}
 	e := startLogs(t, cfg, settings(), nopHost())
 	send(t, e, 0, 10)
 	eventually(t, "10", countAccess(cfg))
@@ -299,4 +299,5 @@ func TestTablesOfManyRowsCostLess(t *testing.T) {
 		assert.NotContains(t, engine("traffic_5min"), name)
 	}
 	assert.NotContains(t, engine("access_logs"), "single_stream")
+	assert.Contains(t, engine("access_logs"), "non_replicated_deduplication_window = 55")
 }

@@ -47,7 +47,11 @@ func (t *Table) alignments(o *Options, name, query string) (out []string) {
 	if !strings.Contains(query, "= Replicated") {
 		window = "non_" + window
 	}
-	if want := window + " = " + strconv.Itoa(o.DedupWindow); !hasSetting(query, want) {
+	size, own := o.Settings[window]
+	if !own {
+		size = strconv.Itoa(o.DedupWindow)
+	}
+	if want := window + " = " + size; !hasSetting(query, want) {
 		out = append(out, alter+"MODIFY SETTING "+want)
 	}
 	days, configured := o.TTLDays[t.Name]

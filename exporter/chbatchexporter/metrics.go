@@ -22,7 +22,10 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 	if err != nil {
 		return err
 	}
-	a := metricAppender{call: call, window: e.window(), load: e.backend.load}
+	a := metricAppender{call: call, window: e.window()}
+	if e.cfg.GatewayMetrics.Interval > 0 {
+		a.load = e.backend.load
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		a.res = rows.NewResource(rm.Resource().Attributes(), rm.SchemaUrl())
 		a.shard = e.router.shard(a.res)
@@ -37,7 +40,7 @@ func (e *metricsExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 type metricAppender struct {
 	call   *blockqueue.Call
 	window window
-	load   *load
+	load   *load // nil: nobody asks how many agents there are
 	shard  int
 	res    *rows.Resource
 	// samples are room for those of a scope.
@@ -76,7 +79,9 @@ func (a *metricAppender) appendMetric(scope *rows.Scope, m pmetric.Metric) {
 }
 
 func (a *metricAppender) appendSample(s *rows.Sample) {
-	a.load.sampled(a.res.Instance)
+	if a.load != nil {
+		a.load.sampled(a.res.Instance)
+	}
 	if s.HasNginx {
 		a.appendRow(rows.NginxMetrics, s)
 	}

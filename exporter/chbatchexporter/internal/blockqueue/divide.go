@@ -1,6 +1,7 @@
 package blockqueue
 
 import (
+	"slices"
 	"strconv"
 
 	"go.uber.org/zap"
@@ -14,71 +15,85 @@ const maxDivisions = 100
 // partID names a part of an insert. It is a function of the whole's id, so that a retry uses the same tokens and files.
 func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
 
-// divide inserts what can be inserted of a rejected insert: it halves blocks until the bad rows stand alone, and
-// dead-letters those.
-func (q *Queue) divide(ins *insert, blocks []*nativeblock.Sealed, o Outcome) Outcome {
-	d := division{q: q, lane: ins.lane, attempt: ins.attempts, doubtful: ins.doubtful(), left: maxDivisions, cause: o.Err}
+// division finds the bad rows of a rejected insert: it halves blocks until they stand alone, and dead-letters those. An insert keeps its
+// division until it is over. What was rejected is not sent again as a whole: if it is no longer bad its parts may be there already.
+type division struct {
+	q    *Queue
+	lane *lane
+	// parts that are neither stored nor buried, the next one last. They are in memory whatever became of their chunks.
+	parts []part
+	left  int
+	// cause is the last rejection, outcome what became of rejected rows.
+	cause, outcome error
+}
+
+type part struct {
+	id    string
+	block *nativeblock.Sealed
+}
+
+// newDivision of an insert whose blocks were rejected with cause.
+func (q *Queue) newDivision(ins *insert, blocks []*nativeblock.Sealed, cause error) *division {
+	d := &division{q: q, lane: ins.lane, left: maxDivisions, cause: cause}
 	if len(blocks) == 1 {
-		if o := d.halve(ins.id, blocks[0], o); o.Class != Stored {
+		d.halve(part{ins.id, blocks[0]})
+		return d
+	}
+	for i, b := range slices.Backward(blocks) {
+		d.parts = append(d.parts, part{partID(ins.id, i), b})
+	}
+	return d
+}
+
+// attempt inserts what can be inserted. Unless something else fails, all rows are stored or buried then.
+func (d *division) attempt(n int, doubtful bool) Outcome {
+	for len(d.parts) > 0 {
+		last := len(d.parts) - 1
+		p := d.parts[last]
+		if d.left--; d.left < 0 {
+			d.parts = d.parts[:last]
+			d.bury(p, d.cause)
+			continue
+		}
+		o := d.q.insert(d.lane, Request{Token: p.id, Blocks: []*nativeblock.Sealed{p.block}, Attempt: n, Doubtful: doubtful})
+		if o.Class != Stored && o.Class != Permanent {
 			return o
 		}
-		return Outcome{Class: Stored, Err: d.outcome}
-	}
-	for i, b := range blocks {
-		if o := d.insert(partID(ins.id, i), b); o.Class != Stored {
-			return o
+		d.parts = d.parts[:last]
+		if o.Class == Permanent {
+			d.cause = o.Err
+			d.halve(p)
 		}
 	}
 	return Outcome{Class: Stored, Err: d.outcome}
 }
 
-type division struct {
-	q    *Queue
-	lane *lane
-	// attempt of the insert, which is that of its parts: what is bad in it after so many is bad in them.
-	attempt int
-	// doubtful: the parts may have been tried before.
-	doubtful bool
-	left     int
-	// cause is the last rejection, outcome what became of rejected rows.
-	cause, outcome error
-}
-
-func (d *division) insert(id string, b *nativeblock.Sealed) Outcome {
-	if d.left--; d.left < 0 {
-		d.bury(id, b)
-		return Outcome{Class: Stored}
+// halve puts the halves of a part in its place, or buries it.
+func (d *division) halve(p part) {
+	if p.block.Rows == 1 {
+		d.bury(p, d.cause)
+		return
 	}
-	o := d.q.insert(d.lane, Request{Token: id, Blocks: []*nativeblock.Sealed{b}, Attempt: d.attempt, Doubtful: d.doubtful})
-	if o.Class != Permanent {
-		return o
-	}
-	return d.halve(id, b, o)
-}
-
-// halve deals with a block that was rejected with o. Unless something else fails, all its rows are stored or buried.
-func (d *division) halve(id string, b *nativeblock.Sealed, o Outcome) Outcome {
-	d.cause = o.Err
-	if b.Rows == 1 {
-		d.bury(id, b)
-		return Outcome{Class: Stored}
-	}
-	halves, err := d.split(b)
+	halves, err := d.split(p.block)
 	if err != nil {
 		d.q.set.Logger.Error("A rejected block cannot be divided", zap.String("table", d.lane.table), zap.Error(err))
-		d.bury(id, b)
-		return Outcome{Class: Stored}
+		d.bury(p, d.cause)
+		return
 	}
-	for i, half := range halves {
-		if o := d.insert(partID(id, i), half); o.Class != Stored {
-			return o
-		}
-	}
-	return Outcome{Class: Stored}
+	d.parts = append(d.parts, part{partID(p.id, 1), halves[1]}, part{partID(p.id, 0), halves[0]})
 }
 
-func (d *division) bury(id string, b *nativeblock.Sealed) {
-	d.outcome = worse(d.outcome, d.q.bury(d.lane.table, id, b, d.cause))
+func (d *division) bury(p part, cause error) {
+	d.outcome = worse(d.outcome, d.q.bury(d.lane.table, p.id, p.block, cause))
+}
+
+// buryRest gives up what is neither stored nor buried.
+func (d *division) buryRest(cause error) error {
+	for _, p := range d.parts {
+		d.bury(p, cause)
+	}
+	d.parts = nil
+	return d.outcome
 }
 
 func (d *division) split(b *nativeblock.Sealed) ([2]*nativeblock.Sealed, error) {

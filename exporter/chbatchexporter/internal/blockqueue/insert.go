@@ -26,6 +26,8 @@ type insert struct {
 	delay    time.Duration
 	// unsure: an attempt may have stored the rows, in this run or an earlier one.
 	unsure bool
+	// division is under way since the insert was rejected; nil: it was not.
+	division *division
 }
 
 func (ins *insert) rows() (n int) {
@@ -135,23 +137,33 @@ func (q *Queue) attempt(ins *insert) {
 		ins.first = time.Now()
 	}
 	ins.attempts++
+	var o Outcome
+	if ins.division == nil {
+		o = q.tryWhole(ins)
+	}
+	if ins.division != nil {
+		o = ins.division.attempt(ins.attempts, ins.doubtful())
+	}
+	ins.unsure = ins.unsure || o.Unsure
+	q.complete(ins, o)
+}
+
+// tryWhole inserts all rows at once. When that is rejected they are to be divided.
+func (q *Queue) tryWhole(ins *insert) Outcome {
 	blocks, err := q.load(ins)
 	if err != nil {
-		q.complete(ins, Outcome{Class: Retry, Code: "storage", Err: err})
-		return
+		return Outcome{Class: Retry, Code: "storage", Err: err}
 	}
 	if len(blocks) == 0 { // all entries were unreadable
-		q.complete(ins, Outcome{Class: Stored})
-		return
+		return Outcome{Class: Stored}
 	}
 	o := q.insert(ins.lane, Request{
 		Token: ins.id, Blocks: blocks, Attempt: ins.attempts, Movable: !ins.unsure, Doubtful: ins.doubtful(),
 	})
 	if o.Class == Permanent {
-		o = q.divide(ins, blocks, o)
+		ins.division = q.newDivision(ins, blocks, o.Err)
 	}
-	ins.unsure = ins.unsure || o.Unsure
-	q.complete(ins, o)
+	return o
 }
 
 func (q *Queue) insert(l *lane, r Request) Outcome {
@@ -228,6 +240,9 @@ func (q *Queue) givesUp(ins *insert) bool {
 
 // buryInsert dead-letters all rows of an insert. It returns false when they cannot be read now.
 func (q *Queue) buryInsert(ins *insert, cause error) (bool, error) {
+	if ins.division != nil {
+		return true, ins.division.buryRest(cause)
+	}
 	blocks, err := q.load(ins)
 	if err != nil {
 		return false, cause

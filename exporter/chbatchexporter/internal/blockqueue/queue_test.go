@@ -313,6 +313,60 @@ func TestARowThatIsTakenForBadAfterManyAttempts(t *testing.T) {
 	assert.Equal(t, []uint64{77}, g.all())
 }
 
+// answers in turn, the last one again and again; p is a rejection, r a failure that passes, anything else success.
+func (f *fakeClickHouse) inTurn(answers string) {
+	var n atomic.Int64
+	f.set(func(Request) *Outcome {
+		switch answers[min(int(n.Add(1)), len(answers))-1] {
+		case 'p':
+			return &Outcome{Class: Permanent, Err: errFake}
+		case 'r':
+			return &Outcome{Class: Retry, Err: errFake}
+		}
+		return nil
+	})
+}
+
+// TestADivisionThatIsInterruptedGoesOn with what is left of it, although what was rejected would not be any more: somebody has put the
+// table right.
+func TestADivisionThatIsInterruptedGoesOn(t *testing.T) {
+	f := newFake(t)
+	f.inTurn("p" + "." + "p" + "." + "r" + ".") // the whole, a half, the other half, a quarter, the other quarter twice
+	q := begin(t, setup(t, f))
+	require.NoError(t, bring(q, 0, 100))
+	eventually(t, "all rows are stored", func() bool { return f.count() == 100 })
+	end(t, q)
+	f.once(100)
+}
+
+// TestWhatIsLeftOfADivisionIsBuried when retries are given up, and by a shutdown; what is stored is not.
+func TestWhatIsLeftOfADivisionIsBuried(t *testing.T) {
+	for _, shutdown := range []bool{false, true} {
+		t.Run(label("shutdown %v", shutdown), func(t *testing.T) {
+			f := newFake(t)
+			f.inTurn("p" + "." + "r")
+			s := setup(t, f)
+			s.DrainTimeout = 20 * time.Millisecond
+			if !shutdown {
+				s.Retry.MaxElapsedTime = 20 * time.Millisecond
+			}
+			q := begin(t, s)
+			require.NoError(t, bring(q, 0, 100))
+			g, _ := s.DeadLetter.(*graves)
+			eventually(t, "a half is stored", func() bool { return f.count() == 50 })
+			if !shutdown {
+				eventually(t, "a half is buried", func() bool { return len(g.all()) > 0 })
+			}
+			end(t, q)
+			f.once(50)
+			require.Len(t, g.all(), 50)
+			assert.Equal(t, uint64(50), g.all()[0])
+			rows, bytes := q.gate.fill()
+			assert.Zero(t, rows+bytes)
+		})
+	}
+}
+
 func TestABlockOfBadRowsIsBuriedWithFewAttempts(t *testing.T) {
 	f := newFake(t)
 	var attempts atomic.Int32

@@ -2,6 +2,7 @@ package blockqueue
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -70,12 +71,30 @@ func (q *Queue) close(ctx context.Context) error {
 		q.settleLeft()
 		return q.store.close(context.WithoutCancel(ctx))
 	}
+	for _, ins := range q.takeDivided() {
+		q.release(ins.chunks, ins.division.buryRest(ErrClosed), 0)
+	}
 	left := q.settleLeft()
 	for _, c := range left {
 		_ = q.bury(c.lane.table, c.id, c.block, ErrClosed) // logged and counted there
 	}
 	q.release(left, ErrClosed, 0)
 	return nil
+}
+
+// takeDivided returns the inserts of which some rows are stored or buried already.
+func (q *Queue) takeDivided() (out []*insert) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.order {
+		l.retrying = slices.DeleteFunc(l.retrying, func(ins *insert) bool {
+			if ins.division != nil {
+				out = append(out, ins)
+			}
+			return ins.division != nil
+		})
+	}
+	return out
 }
 
 // settleLeft returns the chunks that are not inserted. Nobody waits for them any more.

@@ -50,6 +50,10 @@ func (a *server) events(w http.ResponseWriter, r *http.Request) error {
 	if err := oneOf("activity", activity, "", "true", "false"); err != nil {
 		return err
 	}
+	if r.Method == http.MethodHead {
+		newStream(w) // its headers are the answer
+		return nil
+	}
 	watcher := a.fleet.Watch()
 	defer watcher.Close()
 	s := newStream(w)

@@ -51,6 +51,9 @@ func (a *server) tailLog(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case !online:
 		return newProblem(http.StatusConflict, "offline", "the agent is not connected, so there is no log to read")
+	case r.Method == http.MethodHead:
+		newStream(w) // its headers are the answer: nobody would read the lines that the agent is asked for
+		return nil
 	case local:
 		return a.tailHere(w, r, request)
 	case r.Header.Get(viaHeader) != "":

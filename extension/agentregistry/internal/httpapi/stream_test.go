@@ -148,3 +148,31 @@ func TestLogTailThroughAnotherGateway(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, events[0].RequestedBy, "through gateway-2")
 }
+
+// TestHeadOfAStream is its headers: the agent is asked for nothing, and the connection is free for the next request.
+func TestHeadOfAStream(t *testing.T) {
+	shared := embedded.New()
+	g := serve(t, shared, "gateway-1", nil)
+	session := g.connect(t, "a")
+	single := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	t.Cleanup(single.CloseIdleConnections)
+	head := func(path string) *http.Response {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodHead, g.url+path, nil)
+		require.NoError(t, err)
+		answer, err := single.Do(request)
+		require.NoError(t, err, path)
+		require.NoError(t, answer.Body.Close())
+		return answer
+	}
+	for _, path := range []string{"/api/v1/agents/a/logs", "/api/v1/agents/a/logs?lines=5&follow=false", "/api/v1/events", "/api/v1/status"} {
+		assert.Equal(t, http.StatusOK, head(path).StatusCode, path)
+	}
+	assert.Equal(t, "text/event-stream", head("/api/v1/agents/a/logs").Header.Get("Content-Type"))
+	commands, err := shared.Commands(t.Context(), "a", 10)
+	require.NoError(t, err)
+	assert.Empty(t, commands)
+	session.Close()
+	assert.Equal(t, http.StatusConflict, head("/api/v1/agents/a/logs").StatusCode, "offline")
+}

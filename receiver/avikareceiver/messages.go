@@ -128,7 +128,7 @@ func (s *stream) openSession() error {
 		Authentication: s.identity.authentication,
 	})
 	if err != nil {
-		return s.receiver.endedBy(err)
+		return s.receiver.endedBy(err, s.who())
 	}
 	s.session = session
 	s.opened <- session

@@ -231,13 +231,15 @@ func TestRegistryRefusesAnAgent(t *testing.T) {
 		require.Equal(t, test.code, status.Code(err))
 		require.ErrorContains(t, err, test.says, "an operator reads it in the agent's log")
 		require.Zero(t, g.logs.LogRecordCount())
+		require.Equal(t, testAgent, g.logged(test.reason)["agent_id"])
 		require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", test.reason))
 	}
 }
 
 func TestRegistryEndsAStream(t *testing.T) {
 	for reason, code := range map[error]codes.Code{
-		agentsession.ErrRevoked: codes.PermissionDenied, agentsession.ErrRemoved: codes.Aborted, nil: codes.Unavailable,
+		agentsession.ErrRevoked: codes.PermissionDenied, agentsession.ErrApprovalRequired: codes.FailedPrecondition,
+		agentsession.ErrRemoved: codes.Aborted, nil: codes.Unavailable,
 	} {
 		g, registry := startWithRegistry(t)
 		g.start()
@@ -247,6 +249,11 @@ func TestRegistryEndsAStream(t *testing.T) {
 		session.err = reason
 		session.end()
 		require.Equal(t, code, status.Code(endOf(stream)))
+		if reason != nil {
+			refused := g.log.FilterMessage("Refused a stream").All()
+			require.Len(t, refused, 1)
+			require.Equal(t, testAgent, refused[0].ContextMap()["agent_id"])
+		}
 		eventually(t, func() bool { return session.closed.Load() > 0 })
 		eventually(t, func() bool { return g.logs.LogRecordCount() == 1 })
 	}

@@ -125,6 +125,7 @@ func (s *stream) serve() error {
 	var commands <-chan *agentv1.ServerCommand
 	var ended <-chan struct{}
 	var session agentsession.Session
+	var who zap.Field
 	for {
 		select {
 		case err := <-s.done:
@@ -133,6 +134,7 @@ func (s *stream) serve() error {
 			return s.left(session)
 		case session = <-opened:
 			opened, commands, ended = nil, session.Commands(), session.Done()
+			who = s.who() // the reader set the id before it opened the session, and does not change it
 		case command, ok := <-commands:
 			commands = nil
 			if ok {
@@ -143,7 +145,7 @@ func (s *stream) serve() error {
 			case err := <-s.done:
 				return err
 			default:
-				return s.unwanted(s.receiver.endedBy(session.Err()))
+				return s.unwanted(s.receiver.endedBy(session.Err(), who))
 			}
 		case <-s.idle:
 			s.receiver.telemetry.limit("idle_timeout", "Closed a stream that was silent for longer than limits::idle_timeout")
@@ -182,25 +184,26 @@ func (s *stream) unwanted(why error) error {
 	}
 }
 
-// endedBy tells an agent why the registry does not want it.
-func (r *avikaReceiver) endedBy(reason error) error {
+// endedBy tells an agent why the registry does not want it, and the log who that is.
+func (r *avikaReceiver) endedBy(reason error, who zap.Field) error {
 	switch {
 	case errors.Is(reason, agentsession.ErrRevoked):
-		return r.refuse(refusedRevoked, codes.PermissionDenied, "this agent has been revoked in the registry")
+		return r.refuse(refusedRevoked, codes.PermissionDenied, "this agent has been revoked in the registry", who)
 	case errors.Is(reason, agentsession.ErrApprovalRequired):
-		return r.refuse(refusedApproval, codes.FailedPrecondition, "this agent waits for approval in the registry")
+		return r.refuse(refusedApproval, codes.FailedPrecondition, "this agent waits for approval in the registry", who)
 	case errors.Is(reason, agentsession.ErrTooManyAgents):
-		return r.refuse(refusedTooMany, codes.ResourceExhausted, "the registry knows as many agents as its max_agents, and does not know this one")
+		return r.refuse(refusedTooMany, codes.ResourceExhausted, "the registry knows as many agents as its max_agents, and does not know this one", who)
 	case errors.Is(reason, agentsession.ErrRemoved):
-		return r.refuse(refusedRemoved, codes.Aborted, "this agent was removed from the registry; it may connect again")
+		return r.refuse(refusedRemoved, codes.Aborted, "this agent was removed from the registry; it may connect again", who)
 	case reason == nil, errors.Is(reason, context.Canceled):
 		return status.Error(codes.Unavailable, "the registry ended the session")
 	default:
-		return r.refuse(refusedRegistry, codes.Unavailable, "the registry ended the session: "+reason.Error())
+		return r.refuse(refusedRegistry, codes.Unavailable, "the registry ended the session: "+reason.Error(), who)
 	}
 }
 
-func (r *avikaReceiver) refuse(reason string, code codes.Code, message string) error {
-	r.telemetry.refusedStream(reason, zap.String("status", message))
+// refuse returns the error that ends a stream, and reports it; fields say whose stream it is.
+func (r *avikaReceiver) refuse(reason string, code codes.Code, message string, fields ...zap.Field) error {
+	r.telemetry.refusedStream(reason, append(fields, zap.String("status", message))...)
 	return status.Error(code, message)
 }

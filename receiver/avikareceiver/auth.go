@@ -53,10 +53,9 @@ func addressOf(ctx context.Context) zap.Field {
 func (r *avikaReceiver) authenticate(ctx context.Context) (context.Context, error) {
 	proven := identity{authentication: r.otherAuthentication(ctx)}
 	if r.psk != nil {
-		var reason string
-		if proven, reason = r.psk.verify(ctx); reason != "" {
-			r.telemetry.refusedStream(reason, addressOf(ctx))
-			return nil, status.Error(codes.Unauthenticated, pskMessages[reason])
+		var reason, message string
+		if proven, reason, message = r.psk.verify(ctx); reason != "" {
+			return nil, r.refuse(reason, codes.Unauthenticated, message, addressOf(ctx))
 		}
 	}
 	ctx = agentsession.ContextWithPeer(ctx, agentsession.Peer{

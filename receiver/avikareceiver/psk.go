@@ -21,14 +21,6 @@ import (
 	"github.com/avika-ai/avika-collector/internal/agentid"
 )
 
-// What an operator reads in the agent's log.
-var pskMessages = map[string]string{
-	refusedUnsigned:  "this gateway requires a pre-shared key, and the agent sent no signature",
-	refusedSignature: "the agent's signature is not made with a pre-shared key of this gateway",
-	refusedClock:     "the agent's clock is too far from the gateway's",
-	refusedReplay:    "the agent's signature was used before, from another address",
-}
-
 // pskVerifier checks signatures made with a pre-shared key.
 type pskVerifier struct {
 	config *PSKConfig
@@ -109,27 +101,44 @@ func (v *pskVerifier) currentKeys(now time.Time) [][]byte {
 	return v.keys
 }
 
-// verify returns the identity that the metadata of a call prove, or the reason why they prove none.
-func (v *pskVerifier) verify(ctx context.Context) (identity, string) {
+// verify returns the identity that the metadata of a call prove, or the reason why they prove none and what an operator reads of it in the
+// agent's log.
+func (v *pskVerifier) verify(ctx context.Context) (proven identity, reason, message string) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	id, hostname := single(md, "x-avika-agent-id"), single(md, "x-avika-hostname")
 	stamp, signature := single(md, "x-avika-timestamp"), single(md, "x-avika-signature")
 	if id == "" || stamp == "" || signature == "" {
-		return identity{}, refusedUnsigned
+		return identity{}, refusedUnsigned, "this gateway requires a pre-shared key, and the agent sent no signature"
 	}
 	now := v.now()
 	mac, ok := v.signed(now, id+":"+hostname+":"+stamp, signature)
 	if !ok {
-		return identity{}, refusedSignature
+		return identity{}, refusedSignature, "the agent's signature is not made with a pre-shared key of this gateway"
 	}
-	at, err := time.Parse(time.RFC3339, stamp)
-	if err != nil || now.Sub(at).Abs() > v.config.ClockSkew {
-		return identity{}, refusedClock
+	if message := v.outOfTime(now, stamp); message != "" {
+		return identity{}, refusedClock, message
 	}
 	if !v.fresh(now, mac, remoteHost(ctx)) {
-		return identity{}, refusedReplay
+		return identity{}, refusedReplay, "the agent's signature was used before, from another address"
 	}
-	return identity{agentid.Canonical(id), hostname, agentsession.AuthenticationPSK}, ""
+	return identity{agentid.Canonical(id), hostname, agentsession.AuthenticationPSK}, "", ""
+}
+
+// outOfTime says by how much the agent's clock is off when it is by too much.
+func (v *pskVerifier) outOfTime(now time.Time, stamp string) string {
+	at, err := time.Parse(time.RFC3339, stamp)
+	if err != nil {
+		return fmt.Sprintf("the time that the agent signed, %.40q, is not one of RFC 3339", stamp)
+	}
+	behind := now.Sub(at)
+	if behind.Abs() <= v.config.ClockSkew {
+		return ""
+	}
+	side := "behind"
+	if behind < 0 {
+		side = "ahead of"
+	}
+	return fmt.Sprintf("the agent's clock is %s %s the gateway's; psk::clock_skew allows %s", behind.Abs().Round(time.Second), side, v.config.ClockSkew)
 }
 
 func single(md metadata.MD, key string) string {

@@ -91,28 +91,42 @@ func TestPSK(t *testing.T) {
 		{"nothing", nil, identity{}, refusedUnsigned},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, reason := v.verify(incoming("192.0.2.1", test.pairs...))
+			got, reason, message := v.verify(incoming("192.0.2.1", test.pairs...))
 			require.Equal(t, test.reason, reason)
 			require.Equal(t, test.want, got)
-			if reason != "" {
-				require.NotEmpty(t, pskMessages[reason])
-			}
+			require.Equal(t, reason != "", message != "")
 		})
 	}
+}
+
+// TestAClockThatIsOff is named with its side, the difference and what is allowed.
+func TestAClockThatIsOff(t *testing.T) {
+	v := newTestVerifier(t, PSKConfig{Keys: testKey, ClockSkew: 90 * time.Second})
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	v.now = func() time.Time { return now }
+	for off, want := range map[time.Duration]string{
+		-time.Hour:       "the agent's clock is 1h0m0s behind the gateway's; psk::clock_skew allows 1m30s",
+		91 * time.Second: "the agent's clock is 1m31s ahead of the gateway's; psk::clock_skew allows 1m30s",
+		90 * time.Second: "",
+	} {
+		_, _, message := v.verify(incoming("192.0.2.1", signedMetadata(testKey, "a", "h", now.Add(off))...))
+		require.Equal(t, want, message)
+	}
+	require.Equal(t, `the time that the agent signed, "`+strings.Repeat("x", 40)+`", is not one of RFC 3339`, v.outOfTime(now, strings.Repeat("x", 4000)))
 }
 
 func TestReplayedSignature(t *testing.T) {
 	v := newTestVerifier(t, PSKConfig{Keys: testKey})
 	pairs := signedMetadata(testKey, "a", "h", time.Now())
 	for _, step := range []struct{ address, reason string }{{"192.0.2.1", ""}, {"192.0.2.1", ""}, {"192.0.2.2", refusedReplay}, {"192.0.2.1", ""}} {
-		_, reason := v.verify(incoming(step.address, pairs...))
+		_, reason, _ := v.verify(incoming(step.address, pairs...))
 		require.Equal(t, step.reason, reason)
 	}
 	written := pairs[len(pairs)-1]
 	spare := strings.IndexByte(base64Digits, written[len(written)-2]) // its last two bits mean nothing
 	for bits := range 4 {
 		pairs[len(pairs)-1] = written[:len(written)-2] + base64Digits[spare&^3|bits:][:1] + "="
-		_, reason := v.verify(incoming("192.0.2.2", pairs...))
+		_, reason, _ := v.verify(incoming("192.0.2.2", pairs...))
 		require.Equal(t, refusedReplay, reason, "however it is written")
 	}
 }
@@ -147,7 +161,7 @@ func TestKeyFile(t *testing.T) {
 	now := start
 	v.now = func() time.Time { return now }
 	verify := func(key string) string {
-		_, reason := v.verify(incoming("192.0.2.1", signedMetadata(key, "a", "h", now)...))
+		_, reason, _ := v.verify(incoming("192.0.2.1", signedMetadata(key, "a", "h", now)...))
 		return reason
 	}
 	require.Empty(t, verify(testKey))

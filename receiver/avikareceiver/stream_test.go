@@ -91,6 +91,7 @@ func TestPSKOnTheStream(t *testing.T) {
 			err := endOf(stream)
 			require.Equal(t, test.code, status.Code(err))
 			require.NotEmpty(t, status.Convert(err).Message())
+			require.Equal(t, status.Convert(err).Message(), g.logged(test.reason)["status"])
 			require.EqualValues(t, 1, g.counted("otelcol_receiver_avika_streams_refused", "reason", test.reason))
 			if test.reason != refusedIdentity {
 				require.Contains(t, g.logged(test.reason)["address"], "127.0.0.1:")

@@ -164,7 +164,9 @@ func (s *stream) startSending(session agentsession.Session, first *agentv1.Serve
 	s.receiver.work.Go(func() {
 		ctx := s.connection.Context()
 		for command, ok := first, true; ok; {
-			session.CommandSent(command.GetCommandId(), s.connection.Send(command))
+			if id := command.GetCommandId(); session.Due(id) {
+				session.CommandSent(id, s.connection.Send(command))
+			}
 			select {
 			case command, ok = <-session.Commands():
 			case <-ctx.Done():

@@ -77,6 +77,9 @@ type Session interface {
 
 	// Commands delivers what to send to the agent. It is closed when the session is over.
 	Commands() <-chan *agentv1.ServerCommand
+	// Due reports whether a command that Commands has delivered is still to be sent. One that has expired since is not, and the session
+	// takes note of that.
+	Due(commandID string) bool
 	// CommandSent reports that the command was written to the stream, or why it could not be.
 	CommandSent(commandID string, err error)
 

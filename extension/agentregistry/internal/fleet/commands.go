@@ -94,7 +94,7 @@ func (s *session) handOut(c *store.Command) bool {
 	if p := &c.Parameters; c.Type == store.TypeLogRequest {
 		s.tail.requested(p.LogType, c.ID, int(p.TailLines), p.Follow, time.Now(), s.spoke)
 	}
-	s.inflight[c.ID] = c.Claimed
+	s.inflight[c.ID] = handedOut{c.Claimed, c.ExpiresAt}
 	s.sends <- message(c) // has room, and only this function sends
 	return true
 }

@@ -112,6 +112,23 @@ func TestCommandTakenButNotReportedIsUnconfirmed(t *testing.T) {
 	assert.NotEmpty(t, becomes(t, f, "c", store.CommandUnconfirmed).Result)
 }
 
+// TestACommandThatExpiredBeforeItWasSent because the agent did not read.
+func TestACommandThatExpiredBeforeItWasSent(t *testing.T) {
+	t.Parallel()
+	f := run(t, shared(t), quick("one"))
+	session := connect(t, f, "a")
+	ask(t, f, store.Command{ID: "in time", Type: store.TypeReload})
+	ask(t, f, store.Command{ID: "late", Type: store.TypeReload, ExpiresIn: 3 * time.Second})
+	for range 2 {
+		assert.True(t, session.Due(receive(t, session).CommandId))
+	}
+	require.Eventually(t, func() bool { return !session.Due("late") }, soon, tick)
+	assert.Equal(t, store.ReasonNotRead, becomes(t, f, "late", store.CommandExpired).Result)
+	assert.True(t, session.Due("in time"))
+	session.CommandSent("in time", nil)
+	becomes(t, f, "in time", store.CommandSent)
+}
+
 func TestMoreCommandsThanTheReceiverTakes(t *testing.T) {
 	t.Parallel()
 	s := &shaky{Store: shared(t)}

@@ -43,10 +43,16 @@ type session struct {
 	facts  *store.FactsUpdate
 	config *store.ConfigUpdate
 	rates  rates
-	// inflight are the commands handed out whose fate the receiver has not told, with the session's number when they were claimed.
-	inflight map[string]int64
+	// inflight are the commands handed out whose fate the receiver has not told.
+	inflight map[string]handedOut
 	// resultsLeftOut says that the agent sent more results than anybody asked for.
 	resultsLeftOut bool
+}
+
+// handedOut is what a session remembers of a command.
+type handedOut struct {
+	claimed int64     // the session's number at that time
+	expires time.Time // by the store's clock
 }
 
 var _ agentsession.Session = (*session)(nil)
@@ -60,7 +66,7 @@ func (f *Fleet) Open(_ context.Context, peer agentsession.Peer) (agentsession.Se
 	}
 	s := &session{
 		fleet: f, peer: peer, opened: time.Now(), seen: time.Now(), tail: newTail(f.answered(peer.AgentID)),
-		sends: make(chan *agentv1.ServerCommand, 16), done: make(chan struct{}), inflight: map[string]int64{},
+		sends: make(chan *agentv1.ServerCommand, 16), done: make(chan struct{}), inflight: map[string]handedOut{},
 	}
 	e := f.entryOf(peer.AgentID, clean(peer.Hostname, maxText))
 	e.opens.add(f.now())
@@ -257,11 +263,29 @@ func (s *session) undelivered() []store.CommandUpdate {
 
 // giveBack lets another session have a command that is in flight. The session's lock is held.
 func (s *session) giveBack(id string) store.CommandUpdate {
-	return store.CommandUpdate{ID: id, AgentID: s.peer.AgentID, State: store.CommandPending, Claimed: s.inflight[id]}
+	return store.CommandUpdate{ID: id, AgentID: s.peer.AgentID, State: store.CommandPending, Claimed: s.inflight[id].claimed}
 }
 
 // Commands implements agentsession.Session.
 func (s *session) Commands() <-chan *agentv1.ServerCommand { return s.sends }
+
+// Due implements agentsession.Session. An agent that does not read its stream keeps commands waiting here.
+func (s *session) Due(commandID string) bool {
+	now := s.fleet.Now()
+	s.mu.Lock()
+	command, known := s.inflight[commandID]
+	expired := known && now.After(command.expires)
+	if expired {
+		delete(s.inflight, commandID)
+	}
+	s.mu.Unlock()
+	if expired {
+		s.fleet.move([]store.CommandUpdate{{
+			ID: commandID, AgentID: s.peer.AgentID, State: store.CommandExpired, Claimed: command.claimed, Result: store.ReasonNotRead,
+		}})
+	}
+	return !expired
+}
 
 // Done implements agentsession.Session.
 func (s *session) Done() <-chan struct{} { return s.done }

@@ -77,14 +77,18 @@ const (
 	ReasonGatewayLost = "the gateway was lost while it was sending the command; it may have reached the agent"
 	ReasonNotTaken    = "the agent is connected and did not take the command in time; it may still do so"
 	ReasonExpired     = "the agent did not connect in time"
+	ReasonNotRead     = "the agent was connected and did not read its commands in time; it was not sent"
 	ReasonNewVersion  = "the agent runs the version"
 )
 
-// Transition says whether a command may move from one state to another. A late result corrects an unconfirmed command.
+// Transition says whether a command may move from one state to another. A late result corrects an unconfirmed command, and so does
+// the gateway that knows that it did not send it.
 func Transition(from, to CommandState) bool {
 	switch to {
-	case CommandPending, CommandSent, CommandExpired:
+	case CommandPending, CommandSent:
 		return from == CommandPending
+	case CommandExpired:
+		return from == CommandPending || from == CommandUnconfirmed
 	case CommandUnconfirmed:
 		return from == CommandPending || from == CommandSent
 	case CommandSucceeded, CommandFailed:

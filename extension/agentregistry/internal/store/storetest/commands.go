@@ -229,6 +229,9 @@ func testCommandNotTaken(t *testing.T, s store.Store) {
 	require.NoError(t, err)
 	assert.Equal(t, store.CommandUnconfirmed, c.State)
 	assert.Equal(t, store.ReasonNotTaken, c.Result, "its gateway lives")
+	c = move(t, s, taken, "a", store.CommandExpired, store.ReasonNotRead)
+	assert.Equal(t, store.CommandExpired, c.State, "its gateway did not send it")
+	assert.Equal(t, store.ReasonNotRead, c.Result)
 }
 
 func testUpdateConfirmed(t *testing.T, s store.Store) {

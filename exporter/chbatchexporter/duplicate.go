@@ -55,7 +55,11 @@ func (in *inserter) doubted(ctx context.Context, e *endpoint, known *tableSet, r
 // maxAgain is how many further tokens rows are inserted under: that of an insert that was lost is lost too.
 const maxAgain = 10
 
-// insertAgain inserts rows under another token that are lost and that ClickHouse does not let be put back past the views.
+// errLost is for rows of which ClickHouse has nothing but the tokens.
+var errLost = errors.New("ClickHouse calls the insert a duplicate under every token that was tried, and lacks its rows")
+
+// insertAgain inserts rows under another token that are lost and that ClickHouse does not let be put back past the views. What is lost
+// under each is refused: the queue divides it, and dead-letters what is lost even then.
 func (in *inserter) insertAgain(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, lost int, cause error) (o blockqueue.Outcome, k kind) {
 	r.Doubtful = false
 	for range maxAgain {
@@ -63,6 +67,11 @@ func (in *inserter) insertAgain(ctx context.Context, e *endpoint, known *tableSe
 		if o, k = in.insertAt(ctx, e, known, r, failWithView); !o.Duplicate {
 			break
 		}
+	}
+	if o.Duplicate {
+		e.log.Error("ClickHouse has lost rows of an insert under every token that was tried",
+			zap.String("table", r.Table), zap.Int("rows", lost), zap.Error(cause))
+		return blockqueue.Outcome{Class: blockqueue.Permanent, Code: "lost", Err: fmt.Errorf("insert into %s: %w", r.Table, errLost)}, bad
 	}
 	if o.Class == blockqueue.Stored {
 		o.Check, o.Restored = blockqueue.CheckRestored, lost

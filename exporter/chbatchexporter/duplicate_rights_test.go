@@ -17,7 +17,9 @@ import (
 	"go.uber.org/zap"
 	zapobserver "go.uber.org/zap/zaptest/observer"
 
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/metadatatest"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
 	"github.com/avika-ai/avika-collector/internal/localstack"
@@ -66,10 +68,6 @@ type rightsCase struct {
 
 func rightsCases(t *testing.T) []rightsCase {
 	t.Helper()
-	var insert []string
-	for _, f := range rows.Fields(rows.AccessLogs) {
-		insert = append(insert, schema.Quote(f[0]))
-	}
 	const unsure, again = "does not let its rows be looked for", "its views count them twice"
 	unknown := [3]string{"unknown", "unknown", "unknown"}
 	return []rightsCase{
@@ -86,11 +84,21 @@ func rightsCases(t *testing.T) []rightsCase {
 			lost: "0,0", results: unknown, log: unsure, cause: "Distributed",
 			rollup: "0", // the view goes with the name, and sees nothing of what is passed on
 		},
-		{ // MOVE PARTITION needs the right to insert into the table, not only into each of its columns
-			name: "no_move", grants: append(temporary, "SELECT, INSERT("+strings.Join(insert, ", ")+") ON no_move.access_logs"),
+		{
+			name: "no_move", grants: noMove("no_move"),
 			lost: "10,10", rollup: "20", results: [3]string{"stored", "restored", "restored"}, log: again, cause: "the grant INSERT ON no_move.access_logs",
 		},
 	}
+}
+
+// noMove are grants that let rows be looked for and not put back: MOVE PARTITION needs the right to insert into the table, not only into each of
+// its columns.
+func noMove(database string) []string {
+	var insert []string
+	for _, f := range rows.Fields(rows.AccessLogs) {
+		insert = append(insert, schema.Quote(f[0]))
+	}
+	return append(temporary, "SELECT, INSERT("+strings.Join(insert, ", ")+") ON "+database+".access_logs")
 }
 
 // shippedGrants are those of the user that deploy/clickhouse has for gateways, on the database nginx_analytics.
@@ -199,4 +207,42 @@ func (c rightsCase) requireReported(t *testing.T, tel *componenttest.Telemetry, 
 		require.Equal(t, "access_logs", entry.ContextMap()["table"])
 		require.Contains(t, fmt.Sprint(entry.ContextMap()["error"]), c.cause)
 	}
+}
+
+// TestRowsThatAreLostUnderEveryToken are not reported as restored: the queue divides what is refused, and dead-letters it in the end.
+func TestRowsThatAreLostUnderEveryToken(t *testing.T) {
+	c := rightsCase{name: "lost", grants: noMove("lost")}
+	serverWith(t, []rightsCase{c})
+	cfg := identifying(t)
+	cfg.Database = c.name
+	c.makeTables(t, cfg)
+	cfg.Username, cfg.Schema.CreateSchema = c.name, false
+	e, ok := startLogs(t, cfg, settings(), nopHost()).(*logsExporter)
+	require.True(t, ok)
+	r := blockqueue.Request{Table: rows.AccessLogs, Token: "token", Blocks: []*nativeblock.Sealed{sealedAccess(t, e)}, Attempt: 1}
+	for tries := range 1 + maxAgain {
+		tried := r
+		tried.Token += strings.Repeat("-again", tries)
+		require.Equal(t, blockqueue.Outcome{}, e.backend.in.Insert(t.Context(), tried), "stored")
+	}
+	lose(t, cfg, "access_logs", "1")
+	r.Attempt, r.Doubtful = 2, true
+	o := e.backend.in.Insert(t.Context(), r)
+	require.ErrorIs(t, o.Err, errLost)
+	o.Err = nil
+	require.Equal(t, blockqueue.Outcome{Class: blockqueue.Permanent, Code: "lost"}, o)
+}
+
+// sealedAccess is a block of one access record.
+func sealedAccess(t *testing.T, e *logsExporter) *nativeblock.Sealed {
+	t.Helper()
+	b, ok := e.newBuilder(rows.AccessLogs).(*rows.Access)
+	require.True(t, ok)
+	rl := accessLogs(0, 1).ResourceLogs().At(0)
+	b.Append(rows.NewResource(rl.Resource().Attributes(), ""), rl.ScopeLogs().At(0).LogRecords().At(0))
+	comp, err := nativeblock.NewCompressor(nativeblock.LZ4)
+	require.NoError(t, err)
+	sealed, err := b.Block().Seal(comp)
+	require.NoError(t, err)
+	return sealed
 }

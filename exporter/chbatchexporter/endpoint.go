@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,8 +31,9 @@ type endpoint struct {
 	// missing: a table was dropped, all have to be looked after again.
 	missing atomic.Bool
 	// retryAt and lastErr of preparation, guarded by preparing.
-	retryAt time.Time
-	lastErr error
+	retryAt    time.Time
+	lastErr    error
+	complaints complaints
 	// downUntil is a time in Unix nanoseconds before which other endpoints are preferred.
 	downUntil atomic.Int64
 }
@@ -199,6 +201,40 @@ func (e *endpoint) exclude(ctx context.Context, known *tableSet, table string, c
 		zap.String("table", table), zap.Stringers("columns", bad), zap.Error(cause))
 	e.tables.CompareAndSwap(known, next)
 	return true
+}
+
+// complaints are the failures that were logged, and when.
+type complaints struct {
+	mu     sync.Mutex
+	logged map[complaint]time.Time
+}
+
+type complaint struct{ table, code string }
+
+// complainEvery is the shortest time between two lines about the same code at the same table.
+const complainEvery = time.Minute
+
+// due tells whether it is time for a line.
+func (c *complaints) due(about complaint, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last, said := c.logged[about]; said && now.Sub(last) < complainEvery {
+		return false
+	}
+	if c.logged == nil {
+		c.logged = map[complaint]time.Time{}
+	}
+	c.logged[about] = now
+	return true
+}
+
+// complain logs why an insert is tried again. Rows that never can be inserted are logged where they go.
+func (e *endpoint) complain(table string, o blockqueue.Outcome) {
+	again := o.Class == blockqueue.Retry || o.Class == blockqueue.Throttle
+	if again && e.complaints.due(complaint{table, o.Code}, time.Now()) {
+		e.log.Warn("An insert failed, and is tried again as retry_on_failure says",
+			zap.String("table", table), zap.String("code", o.Code), zap.Error(o.Err))
+	}
 }
 
 // markDown makes other endpoints come first for a while.

@@ -32,7 +32,10 @@ func (in *inserter) Insert(ctx context.Context, r blockqueue.Request) blockqueue
 	e := in.choose(r)
 	o, known := in.try(ctx, e, r)
 	if o.Class == blockqueue.Stored && o.Duplicate && r.Doubtful {
-		return in.doubted(ctx, e, known, r)
+		o = in.doubted(ctx, e, known, r)
+	}
+	if ctx.Err() == nil {
+		e.complain(r.Table, o)
 	}
 	return o
 }

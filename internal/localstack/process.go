@@ -126,10 +126,10 @@ func (p *Process) Err() error {
 	}
 }
 
-// Aborted tells whether a process ended itself because of a defect of its own.
-func Aborted(err error) bool {
+// aborted tells whether the child ended itself because of a defect of its own.
+func (p *Process) aborted() bool {
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	if !errors.As(p.Err(), &exit) {
 		return false
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)

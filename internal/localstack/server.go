@@ -22,6 +22,7 @@ type server struct {
 
 	mu      sync.Mutex
 	process *Process
+	wanted  bool // to run: nobody has ended it
 }
 
 // start runs the process and waits until it answers; a server that does not is ended.
@@ -31,7 +32,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	s.mu.Lock()
-	s.process = p
+	s.process, s.wanted = p, true
 	s.mu.Unlock()
 	if err := waitReady(ctx, p, s.ready); err != nil {
 		return errors.Join(err, p.Kill())
@@ -55,7 +56,7 @@ func (s *server) Done() <-chan struct{} { return s.current().Done() }
 func (s *server) LogFile() string { return s.spec.LogFile }
 
 // Kill ends the server with SIGKILL, as a power failure would for its memory. Restart brings it back.
-func (s *server) Kill() error { return s.current().Kill() }
+func (s *server) Kill() error { return s.unwanted().Kill() }
 
 // Pause freezes the server: connections stay open and nothing answers.
 func (s *server) Pause() error { return s.current().Pause() }
@@ -67,7 +68,29 @@ func (s *server) Resume() error { return s.current().Resume() }
 func (s *server) Signal(sig syscall.Signal) error { return s.current().Signal(sig) }
 
 // Shutdown ends the server gracefully and keeps its data; Restart brings it back.
-func (s *server) Shutdown() error { return s.current().Stop(s.grace) }
+func (s *server) Shutdown() error { return s.unwanted().Stop(s.grace) }
+
+// unwanted returns the process, which is about to be ended.
+func (s *server) unwanted() *Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted = false
+	return s.process
+}
+
+// Revive starts a server again that has aborted by itself, as a supervisor would, and reports whether it has. One that aborts while it is
+// being ended stays down.
+func (s *server) Revive(ctx context.Context) (revived bool, err error) {
+	s.restarting.Lock()
+	defer s.restarting.Unlock()
+	s.mu.Lock()
+	revived = s.wanted && s.process.aborted()
+	s.mu.Unlock()
+	if !revived {
+		return false, nil
+	}
+	return true, s.start(ctx)
+}
 
 // Restart starts the server again on the same ports and data, after a graceful end when it still runs.
 func (s *server) Restart(ctx context.Context) error {

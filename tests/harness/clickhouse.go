@@ -63,8 +63,8 @@ func revive(t testing.TB, server *localstack.ClickHouse) {
 				return
 			case <-tick.C:
 			}
-			if localstack.Aborted(server.Err()) {
-				t.Log("ClickHouse aborted and is started again:", server.Restart(context.Background()))
+			if revived, err := server.Revive(context.Background()); revived {
+				t.Log("ClickHouse aborted and is started again:", err)
 			}
 		}
 	})

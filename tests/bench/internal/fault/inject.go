@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/avika-ai/avika-collector/internal/localstack"
 	"github.com/avika-ai/avika-collector/tests/bench/internal/stack"
 )
 
@@ -83,10 +82,9 @@ func (in *injector) away(ctx context.Context, f Fault, begin func() error, end f
 func (in *injector) revive(ctx context.Context) {
 	for sleep(ctx, 50*time.Millisecond) {
 		in.mu.Lock()
-		if localstack.Aborted(in.stack.ClickHouse.Err()) {
+		if revived, err := in.stack.ClickHouse.Revive(context.WithoutCancel(ctx)); revived {
 			in.aborts++
-			fmt.Fprintf(in.progress, "      ClickHouse aborted by itself and is started again: %v\n",
-				in.stack.ClickHouse.Restart(context.WithoutCancel(ctx)))
+			fmt.Fprintf(in.progress, "      ClickHouse aborted by itself and is started again: %v\n", err)
 		}
 		in.mu.Unlock()
 	}

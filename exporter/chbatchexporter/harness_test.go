@@ -16,6 +16,7 @@ import (
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/chconn"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/metadata"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 	"github.com/avika-ai/avika-collector/internal/testenv"
 )
 
@@ -40,6 +41,10 @@ func testConfig(t testing.TB) *Config {
 	require.True(t, ok)
 	cfg.Endpoints = []string{testenv.ClickHouse(t)}
 	cfg.Database = database(t)
+	cfg.Schema.TTL = map[string]time.Duration{} // testTime does not change, and its rows must not expire
+	for _, table := range rows.Tables() {
+		cfg.Schema.TTL[table] = 0
+	}
 	cfg.FlushInterval, cfg.InsertInterval = 20*time.Millisecond, 0
 	cfg.Retry.InitialInterval, cfg.Retry.MaxInterval = 20*time.Millisecond, 200*time.Millisecond
 	return cfg

@@ -51,12 +51,13 @@ const contribLogs = `CREATE TABLE %s.otel_logs (Timestamp DateTime64(9) CODEC(De
 	ResourceAttributes Map(LowCardinality(String), String), ScopeSchemaUrl LowCardinality(String), ScopeName String, ScopeVersion LowCardinality(String),
 	ScopeAttributes Map(LowCardinality(String), String), LogAttributes Map(LowCardinality(String), String)%s
 	) ENGINE = MergeTree PARTITION BY toDate(Timestamp) ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-	TTL toDateTime(Timestamp) + toIntervalDay(3) SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1`
+	TTL toDateTime(Timestamp) + toIntervalDay(3000) SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1`
 
 func TestATableOfContribsExporterIsTakenAsItIs(t *testing.T) {
 	for name, event := range map[string]string{"with event names": ", EventName String", "older": ""} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig(t)
+			cfg.Schema.TTL = nil // the table keeps its own
 			sql(t, "CREATE DATABASE "+cfg.Database)
 			sql(t, strings.NewReplacer("%s.", cfg.Database+".", "%s", event).Replace(contribLogs))
 			e := startLogs(t, cfg, settings(), nopHost())
@@ -68,7 +69,7 @@ func TestATableOfContribsExporterIsTakenAsItIs(t *testing.T) {
 			eventually(t, "5", "SELECT count() FROM "+cfg.Database+".otel_logs WHERE LogAttributes['url.path'] = '/products/1'")
 			create := mustQuery(t, "SELECT create_table_query FROM system.tables WHERE name = 'otel_logs' AND database = '"+cfg.Database+"'")
 			assert.Contains(t, create, "non_replicated_deduplication_window = 10000")
-			assert.Contains(t, create, "toIntervalDay(3)")
+			assert.Contains(t, create, "toIntervalDay(3000)")
 			assert.Equal(t, event == "", !strings.Contains(create, "EventName"))
 		})
 	}

@@ -87,23 +87,31 @@ func TestClickHouseTuning(t *testing.T) {
 // TestClickHouseUsers: the gateway works as its user, makes the schema included, and can do nothing else; dashboards read.
 func TestClickHouseUsers(t *testing.T) {
 	ch := startTuned(t, "deploy/clickhouse")
-	g := harness.StartGateway(t, harness.GatewayOptions{
-		Config: "embedded:quickstart", ClickHouse: ch.Addr(),
-		Env: []string{"CLICKHOUSE_USERNAME=avika", "CLICKHOUSE_PASSWORD=" + gatewayPassword},
-		// Expiry that is not the default is an ALTER of its own.
-		Args: []string{"--set=exporters::ch_batch::ttl::access_logs=48h"},
-	})
-	const lines = 2000
-	harness.RunFleet(t, g.AgentAddr(), "--agents", "4", "--rate", "500", "--total", "2000")
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		assert.EqualValues(c, lines, ch.Uint(c, "SELECT uniqExact(request_id) FROM nginx_analytics.access_logs"))
-		assert.EqualValues(c, lines, ch.Uint(c, "SELECT sum(requests) FROM nginx_analytics.traffic_5min"))
-		assert.NotZero(c, ch.Uint(c, "SELECT count() FROM nginx_analytics.spans"))
-		assert.NotZero(c, ch.Uint(c, "SELECT count() FROM nginx_analytics.nginx_metrics"))
-	}, harness.WaitFor, harness.Tick)
-	g.Restart() // tables that exist are aligned
-	refusals := ch.String(t, "SELECT arrayStringConcat(groupArray(last_error_message), '\n') FROM system.errors WHERE name = 'ACCESS_DENIED'")
-	assert.Empty(t, refusals, "the gateway was refused something")
+	stores := func(lines int, args ...string) {
+		g := harness.StartGateway(t, harness.GatewayOptions{
+			Config: "embedded:quickstart", ClickHouse: ch.Addr(),
+			Env:  []string{"CLICKHOUSE_USERNAME=avika", "CLICKHOUSE_PASSWORD=" + gatewayPassword},
+			Args: args,
+		})
+		defer g.Stop()
+		harness.RunFleet(t, g.AgentAddr(), "--agents", "4", "--rate", "500", "--total", "2000")
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			assert.EqualValues(c, lines, ch.Uint(c, "SELECT count() FROM nginx_analytics.access_logs"))
+			assert.EqualValues(c, lines, ch.Uint(c, "SELECT sum(requests) FROM nginx_analytics.traffic_5min"))
+			assert.NotZero(c, ch.Uint(c, "SELECT count() FROM nginx_analytics.spans"))
+			assert.NotZero(c, ch.Uint(c, "SELECT count() FROM nginx_analytics.nginx_metrics"))
+		}, harness.WaitFor, harness.Tick)
+	}
+	stores(2000)
+	// Tables that exist are aligned before rows are inserted.
+	stores(4000, "--set=exporters::ch_batch::ttl::access_logs=48h", "--set=exporters::ch_batch::deduplication_window=5000")
+	table := ch.String(t, "SELECT create_table_query FROM system.tables WHERE database = 'nginx_analytics' AND name = 'access_logs'")
+	assert.Contains(t, table, "toIntervalDay(2)")
+	assert.Contains(t, table, "non_replicated_deduplication_window = 5000")
+	refusals := func() string {
+		return ch.String(t, "SELECT arrayStringConcat(groupArray(last_error_message), '\n') FROM system.errors WHERE name = 'ACCESS_DENIED'")
+	}
+	assert.Empty(t, refusals(), "the gateway was refused something")
 
 	gateway := userOf(t, ch, "avika", gatewayPassword)
 	for _, statement := range []string{
@@ -113,6 +121,7 @@ func TestClickHouseUsers(t *testing.T) {
 	} {
 		gateway.refused(t, statement)
 	}
+	assert.NotEmpty(t, refusals(), "the server counts what it refuses")
 	reader := userOf(t, ch, "avika_reader", readerPassword)
 	reader.allowed(t, "SELECT count() FROM nginx_analytics.access_logs")
 	ch.Exec(t, "SYSTEM FLUSH LOGS") // it makes their tables

@@ -42,15 +42,10 @@ func TestRollout(t *testing.T) {
 	forAgents := startService(t, old[0].AgentAddr(), old[1].AgentAddr())
 	forOTLP := startService(t, otlpAddr(old[0]), otlpAddr(old[1]))
 	client := startClient(t, forOTLP.addr())
-	summary := make(chan map[string]any, 1)
-	go func() {
-		defer close(summary) // also when the fleet fails
-		summary <- harness.RunFleet(t, forAgents.addr(), "--transport=grpc", "--agents=40", "--rate=100", "--total=40000", "--reconnect-wait=1s")
-	}()
-	require.Eventually(t, func() bool {
-		return ch.Uint(t, "SELECT count() FROM system.tables WHERE name = 'access_logs'") > 0 && ch.Uint(t, rows) > 5000
-	},
-		harness.WaitFor, harness.Tick)
+	fleet := harness.StartFleet(t, forAgents.addr(), "--transport=grpc", "--agents=40", "--rate=100", "--total=40000", "--reconnect-wait=1s")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		assert.Greater(c, ch.Uint(c, rows), uint64(5000))
+	}, harness.WaitFor, harness.Tick)
 	for i, g := range old {
 		replacement := gatewayOf(t, m, []string{"new-1", "new-2"}[i], ch.Addr(), pg)
 		forAgents.add(replacement.AgentAddr())
@@ -60,7 +55,7 @@ func TestRollout(t *testing.T) {
 		time.Sleep(time.Second) // the preStop hook
 		g.Stop()
 	}
-	assert.EqualValues(t, total, (<-summary)["log_entries"])
+	assert.EqualValues(t, total, fleet.Wait()["log_entries"])
 	acknowledged := client.stop()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.EqualValues(c, acknowledged, ch.Uint(c, "SELECT uniqExact(Body) FROM nginx_analytics.otel_logs"), "acknowledged records")

@@ -33,10 +33,14 @@ func run(t *testing.T, s scenario.Scenario) report.Result {
 	t.Helper()
 	needServers(t)
 	s.Name, s.Duration = t.Name(), 2*time.Second
+	tables := t.TempDir()
 	result, err := scenario.Run(t.Context(), s, scenario.Options{
-		Root: harness.Root(t), Dir: t.TempDir(), Progress: io.Discard, Settle: time.Millisecond,
+		Root: harness.Root(t), Dir: t.TempDir(), Tables: tables, Progress: io.Discard, Settle: time.Millisecond,
 	})
 	require.NoError(t, err)
+	left, err := os.ReadDir(tables)
+	require.NoError(t, err)
+	assert.Empty(t, left, "ClickHouse's folder on the disk that was given")
 	result.WriteText(testWriter{t})
 	return result
 }
@@ -58,7 +62,7 @@ func (w testWriter) Write(b []byte) (int, error) { w.t.Log(string(b)); return le
 func TestLostAndDoubledRowsAreFound(t *testing.T) {
 	t.Parallel()
 	s := scenario.New()
-	s.Agents, s.Rate = 4, 250
+	s.Agents, s.Rate, s.Samples = 4, 250, false
 	s.BeforeCount = func(servers *stack.Stack) error {
 		conn, ctx := servers.ClickHouse.Conn, t.Context()
 		table := servers.Database + ".access_logs"
@@ -73,6 +77,7 @@ func TestLostAndDoubledRowsAreFound(t *testing.T) {
 	}
 	r := run(t, s)
 	assert.EqualValues(t, 2000, r.Rows.Sent)
+	assert.Zero(t, r.Samples, "samples that were not asked for")
 	assert.EqualValues(t, 1, r.Rows.Lost, "the deleted row")
 	assert.EqualValues(t, 1, r.Rows.Holes)
 	assert.EqualValues(t, 3, r.Rows.Doubled, "the inserted rows")
@@ -89,6 +94,7 @@ func TestOTLPScenario(t *testing.T) {
 	s.Path, s.Agents, s.Rate, s.Rows, s.Replicas = scenario.OTLP, 2, 2000, 100, 2
 	r := run(t, s)
 	require.NoError(t, verdict(r))
+	assert.Positive(t, r.Machine.FileUS)
 	assert.EqualValues(t, 4000, r.Rows.Sent)
 	assert.EqualValues(t, 4000, r.Rows.Stored)
 	assert.Empty(t, r.Errors)
@@ -104,12 +110,14 @@ func TestOTLPScenario(t *testing.T) {
 }
 
 func TestRunOptions(t *testing.T) {
-	o, err := parseRun([]string{"burst", "--agents", "7", "--env", "GOGC=50", "--env", "GOMEMLIMIT=1GiB"})
+	o, err := parseRun([]string{"burst", "--agents", "7", "--env", "GOGC=50", "--env", "GOMEMLIMIT=1GiB", "--tables", "/data"})
 	require.NoError(t, err)
 	assert.Equal(t, 7, o.Agents)
 	assert.EqualValues(t, 2_000_000, o.Total)
 	assert.EqualValues(t, scenario.Unlimited, o.Rate)
 	assert.Equal(t, []string{"GOGC=50", "GOMEMLIMIT=1GiB"}, o.Env)
+	assert.Equal(t, "/data", o.tables)
+	assert.True(t, o.Samples)
 	for _, wrong := range [][]string{
 		{"nothing"},
 		{"--rate", "much"},

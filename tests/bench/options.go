@@ -28,6 +28,7 @@ Load
   --rate R                  rows a second of each agent (1000); with otlp of all clients; max: as fast as they go
   --total N                 rows of all, then it ends
   --duration D              (30s)
+  --samples=false           agents send no metrics (each sends a sample a second)
   --records access|otel     otlp: NGINX's records, or others (access)
   --rows N                  otlp: rows per request (1000)
 
@@ -43,6 +44,7 @@ What is measured
   --env NAME=VALUE          a further setting of the gateway; may be repeated
   --set KEY=VALUE           a changed key of its configuration, as the collector's --set takes it; may be repeated
   --binary FILE             another gateway, to compare with (bin/otelcol-avika)
+  --tables DIR              a folder on the disk that ClickHouse's tables shall be on (in that of --out)
   --pprof D                 CPU profile of the first gateway for so long, written beside the result
 
 Result
@@ -76,7 +78,7 @@ var presets = map[string]struct {
 
 type options struct {
 	scenario.Scenario
-	out string
+	out, tables string
 }
 
 // parseRun reads the name and the options of one scenario.
@@ -124,12 +126,14 @@ func (o *options) flags() *flag.FlagSet {
 	fs.StringVar(&o.Profile, "profile", o.Profile, "")
 	fs.StringVar(&o.Queue, "queue", o.Queue, "")
 	fs.BoolVar(&o.Spans, "spans", o.Spans, "")
+	fs.BoolVar(&o.Samples, "samples", o.Samples, "")
 	fs.IntVar(&o.Replicas, "replicas", o.Replicas, "")
 	fs.Func("env", "", func(v string) error { o.Env = append(o.Env, v); return nil })
 	fs.Func("set", "", func(v string) error { o.Set = append(o.Set, v); return nil })
 	fs.StringVar(&o.Binary, "binary", "", "")
 	fs.DurationVar(&o.Pprof, "pprof", 0, "")
 	fs.StringVar(&o.out, "out", "", "")
+	fs.StringVar(&o.tables, "tables", "", "")
 	return fs
 }
 

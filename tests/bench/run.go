@@ -25,7 +25,7 @@ func runCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	result, err := scenario.Run(ctx, o.Scenario, scenario.Options{
-		Root: root, Dir: dir, Progress: os.Stderr, Command: "bench run " + strings.Join(args, " "),
+		Root: root, Dir: dir, Tables: o.tables, Progress: os.Stderr, Command: "bench run " + strings.Join(args, " "),
 	})
 	if err != nil {
 		return err

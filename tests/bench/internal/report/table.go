@@ -58,7 +58,7 @@ func listed(m map[string]uint64) string {
 
 // WriteHead prints what all results of a run share.
 func (r *Result) WriteHead(w io.Writer) {
-	fmt.Fprintf(w, "machine   %d × %s, %.0f GiB, %s, load before %s\n", r.Machine.Cores, r.Machine.CPU, r.Machine.MemoryGiB, r.Machine.Kernel, r.Machine.Load)
+	fmt.Fprintf(w, "machine   %d × %s, %.0f GiB, %s, load before %s, a file made in %.0f µs\n", r.Machine.Cores, r.Machine.CPU, r.Machine.MemoryGiB, r.Machine.Kernel, r.Machine.Load, r.Machine.FileUS)
 	fmt.Fprintf(w, "versions  commit %s, %s, %s, ClickHouse %s, %s\n", r.Versions.Commit, r.Versions.Gateway, r.Versions.Go, r.Versions.ClickHouse, r.Versions.Postgres)
 }
 

@@ -38,6 +38,9 @@ func (s *Scenario) agentArgs(i int, c *stack.Collector) []string {
 		"--run-id", fmt.Sprintf("%x", baseRun+i), "--drain", "10m",
 		"--connect-rate", strconv.Itoa(max(500, s.Agents/5)), // all of them within five seconds
 	}
+	if !s.Samples {
+		args = append(args, "--metrics-interval", "0")
+	}
 	if s.Replicas > 1 {
 		args = append(args, "--agent-id", fmt.Sprintf("web%d", i+1), "--hostname", fmt.Sprintf("web%d", i+1))
 	}

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Root     string    // of the repository
 	Dir      string    // for data and profiles; data are removed in the end
+	Tables   string    // a folder on the disk that ClickHouse's tables shall be on; empty: they are in Dir
 	Progress io.Writer // a line each second
 	Command  string    // that repeats the run, for the result
 	// Settle is how long ClickHouse's CPU time is counted after the last row, so that merges are part of the price; default 5 s.
@@ -41,9 +42,14 @@ func Run(ctx context.Context, s Scenario, opts Options) (result report.Result, e
 		return result, fmt.Errorf("make a folder for the data: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	tables, err := makeTables(opts.Tables, dir)
+	if err != nil {
+		return result, fmt.Errorf("make a folder for ClickHouse's tables: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tables)) }()
 	r := &run{Scenario: s, opts: opts, dir: dir}
 	r.result = report.Result{
-		Name: s.Name, Command: opts.Command, Began: time.Now(), Machine: report.ThisMachine(),
+		Name: s.Name, Command: opts.Command, Began: time.Now(), Machine: report.ThisMachine(tables),
 		Versions: report.RepositoryVersions(opts.Root, filepath.Join(opts.Root, "bin", "otelcol-avika")),
 	}
 	if err := r.startStack(ctx); err != nil {
@@ -54,6 +60,23 @@ func Run(ctx context.Context, s Scenario, opts Options) (result report.Result, e
 		return result, errors.Join(err, r.logs())
 	}
 	return r.result, nil
+}
+
+// makeTables makes the folder that ClickHouse keeps its tables in, on another disk when one is given.
+func makeTables(disk, dir string) (string, error) {
+	here := filepath.Join(dir, stack.ClickHouseDir)
+	if disk == "" {
+		return here, os.Mkdir(here, 0o755)
+	}
+	disk, err := filepath.Abs(disk)
+	if err != nil {
+		return "", err
+	}
+	there, err := os.MkdirTemp(disk, "bench-")
+	if err != nil {
+		return "", err
+	}
+	return there, os.Symlink(there, here)
 }
 
 // run is a scenario under way.
@@ -95,7 +118,7 @@ func (r *run) startStack(ctx context.Context) (err error) {
 func (s *Scenario) describe() map[string]any {
 	return map[string]any{
 		"path": s.Path, "agents": s.Agents, "rate": s.Rate, "total": s.Total, "duration": s.Duration.String(), "records": s.Records,
-		"rows_per_request": s.Rows, "subject": s.Subject, "profile": s.Profile, "queue": s.Queue, "spans": s.Spans, "replicas": s.Replicas,
+		"rows_per_request": s.Rows, "subject": s.Subject, "profile": s.Profile, "queue": s.Queue, "spans": s.Spans, "samples": s.Samples, "replicas": s.Replicas,
 	}
 }
 

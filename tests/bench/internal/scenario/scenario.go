@@ -31,6 +31,7 @@ type Scenario struct {
 	Profile  string
 	Queue    string
 	Spans    bool
+	Samples  bool // agents send metrics each second, besides rows
 	Replicas int
 	Env      []string // settings of the gateway, NAME=value
 	Set      []string // keys of its configuration, as --set takes them
@@ -49,7 +50,7 @@ const Unlimited = -1
 func New() Scenario {
 	return Scenario{
 		Path: Direct, Agents: 100, Rate: 1000, Duration: 30 * time.Second, Records: "access", Rows: 1000,
-		Subject: stack.Gateway, Profile: stack.Default, Queue: stack.Disk, Spans: true, Replicas: 1,
+		Subject: stack.Gateway, Profile: stack.Default, Queue: stack.Disk, Spans: true, Samples: true, Replicas: 1,
 	}
 }
 

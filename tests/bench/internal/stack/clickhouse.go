@@ -50,6 +50,9 @@ type ClickHouse struct {
 	Version string
 }
 
+// ClickHouseDir is the folder with ClickHouse's tables, in that of all data; it may be there already.
+const ClickHouseDir = "clickhouse"
+
 // StartClickHouse runs a server with data, configuration and log in dir.
 func StartClickHouse(ctx context.Context, root, dir string) (*ClickHouse, error) {
 	config := filepath.Join(dir, "clickhouse.xml")
@@ -61,7 +64,7 @@ func StartClickHouse(ctx context.Context, root, dir string) (*ClickHouse, error)
 		return nil, err
 	}
 	server, err := localstack.StartClickHouse(ctx, localstack.ClickHouseOptions{
-		Dir: filepath.Join(dir, "clickhouse"), ConfigFile: config, LogFile: filepath.Join(dir, "clickhouse.log"),
+		Dir: filepath.Join(dir, ClickHouseDir), ConfigFile: config, LogFile: filepath.Join(dir, "clickhouse.log"),
 		Launcher: []string{launcher, "clickhouse"},
 	})
 	if err != nil {

@@ -31,12 +31,12 @@ func TestTheDiskOfTheQueueIsFull(t *testing.T) {
 		Config: "embedded:quickstart", ClickHouse: ch.Addr(), StateDir: dir,
 		Args: append([]string{"--set=exporters::ch_batch::sending_queue::queue_size=1000000000"}, append(onDisk, "--set=exporters::ch_batch::logs::queue_rows=10000000")...),
 	})
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	during(s, 60_000, func() {
 		require.NoError(t, ch.Shutdown())
-		require.Eventually(t, func() bool {
+		assert.Eventually(t, func() bool {
 			return g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_refused_total", nil) > 0
-		}, 60*time.Second, 200*time.Millisecond, "the disk never was full")
+		}, 60*time.Second, 200*time.Millisecond, "no row was refused: the disk never was full, or rows were taken without it")
 		require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=256m"))
 		require.NoError(t, ch.Restart(context.Background()))
 	})
@@ -52,7 +52,7 @@ func TestTooManyParts(t *testing.T) {
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::table_settings::parts_to_throw_insert=30",
 		"--set=exporters::ch_batch::table_settings::parts_to_delay_insert=30", "--set=exporters::ch_batch::logs::max_rows=1000")
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	s.makesTables(t, ch)
 	during(s, 10_000, func() {
 		ch.Exec(t, "SYSTEM STOP MERGES "+accessLogs)
@@ -64,30 +64,37 @@ func TestTooManyParts(t *testing.T) {
 	s.exactlyOnce(t, ch)
 }
 
-// TestOneOfTwoShardsIsDown: its rows wait for it, or go to the other one, as configured.
+// TestOneOfTwoShardsIsDown after it has stored an insert and before it has answered: its rows wait for it, or go to the other one,
+// as configured, but for those of that insert.
 func TestOneOfTwoShardsIsDown(t *testing.T) {
 	t.Parallel()
 	for _, onFailure := range []string{"wait", "reroute"} {
 		t.Run(onFailure, func(t *testing.T) {
 			first, second := harness.StartClickHouse(t), harness.StartClickHouse(t)
-			g := startGateway(t, first.Addr()+","+second.Addr(), "--set=exporters::ch_batch::routing=shards",
+			p := startProxy(t, second.Addr())
+			g := startGateway(t, first.Addr()+","+p.addr(), "--set=exporters::ch_batch::routing=shards",
 				"--set=exporters::ch_batch::sharding::on_failure="+onFailure)
-			s := newSender(t, g.OTLPGRPCAddr())
+			s := newSender(t, g)
 			during(s, 10_000, func() {
 				require.Eventually(t, func() bool {
 					return second.Uint(t, "SELECT count() FROM system.tables WHERE name = 'access_logs'") == 1 &&
 						second.Uint(t, "SELECT count() FROM "+accessLogs) > 0
 				}, storedWithin, 100*time.Millisecond, "the second shard gets rows")
+				p.loseAnswers(t, second)
 				require.NoError(t, second.Kill())
-				time.Sleep(4 * time.Second)
+				p.muteAfter.Store(0)
+				s.outage(long(4*time.Second, time.Minute), 10_000)
 				require.NoError(t, second.Restart(context.Background()))
 			})
 			s.exactlyOnce(t, first, second)
+			deduplicated(t, g)
 			agents := "SELECT uniqExact(instance_id) FROM " + accessLogs
 			if onFailure == "wait" {
 				assert.EqualValues(t, 10, first.Uint(t, agents)+second.Uint(t, agents), "an agent is on one shard")
+				assert.Positive(t, first.Uint(t, agents))
+			} else {
+				assert.EqualValues(t, 10, first.Uint(t, agents), "the first shard has rows of the second one's agents too")
 			}
-			assert.Positive(t, first.Uint(t, agents))
 			assert.Positive(t, second.Uint(t, agents))
 		})
 	}
@@ -100,9 +107,9 @@ func TestThePasswordIsWrongAtFirst(t *testing.T) {
 	p := startProxy(t, ch.Addr())
 	p.deny.Store(true)
 	g := startGateway(t, p.addr())
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	during(s, 5000, func() {
-		time.Sleep(2 * time.Second)
+		s.outage(2*time.Second, 5000)
 		p.deny.Store(false)
 	})
 	s.exactlyOnce(t, ch)
@@ -123,7 +130,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			ch := harness.StartClickHouse(t)
 			g := startGateway(t, ch.Addr(), append(c.set, "--set=exporters::ch_batch::sending_queue::queue_size=67108864",
 				"--set=exporters::ch_batch::logs::queue_rows=100000000", "--set=exporters::ch_batch::compression=none")...)
-			s := newSender(t, g.OTLPGRPCAddr())
+			s := newSender(t, g)
 			s.into(c.table)
 			s.rows = 1000
 			require.NoError(t, ch.Shutdown())

@@ -34,7 +34,7 @@ func TestClickHouseDiesBetweenTokenAndPart(t *testing.T) {
 			ch := harness.StartClickHouse(t)
 			p := startProxy(t, ch.Addr())
 			g := startGateway(t, p.addr(), c.set...)
-			s := newSender(t, g.OTLPGRPCAddr())
+			s := newSender(t, g)
 			s.into(c.table)
 			s.rows, s.days = 1000, 2
 			s.sendNext()

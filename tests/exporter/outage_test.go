@@ -12,11 +12,14 @@ import (
 	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
-// during sends rate rows a second while fault runs, and some seconds before and after it.
+// during sends rate rows a second while fault runs, and some seconds before and after it. A fault during which next to nothing was
+// acknowledged shows nothing.
 func during(s *sender, rate int, fault func()) {
 	stop, done := s.begin(rate)
 	time.Sleep(2 * time.Second)
+	before := s.acked()
 	fault()
+	assert.GreaterOrEqual(s.t, s.acked()-before, rate/4, "rows acknowledged while the fault was on")
 	time.Sleep(2 * time.Second)
 	close(stop)
 	<-done
@@ -46,20 +49,26 @@ func (s *sender) makesTables(t testing.TB, ch *harness.ClickHouse) {
 	s.exactlyOnce(t, ch)
 }
 
-// TestClickHouseIsKilled: with the queue in memory nothing is lost while the gateway lives.
+// TestClickHouseIsKilled after it has stored an insert and before it has answered: with the queue in memory nothing is lost while the
+// gateway lives.
 func TestClickHouseIsKilled(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string][]string{"memory": nil, "disk": onDisk} {
 		t.Run(name, func(t *testing.T) {
 			ch := harness.StartClickHouse(t)
-			g := startGateway(t, ch.Addr(), set...)
-			s := newSender(t, g.OTLPGRPCAddr())
+			p := startProxy(t, ch.Addr())
+			g := startGateway(t, p.addr(), set...)
+			s := newSender(t, g)
+			s.makesTables(t, ch)
 			during(s, 20_000, func() {
+				p.loseAnswers(t, ch)
 				require.NoError(t, ch.Kill())
-				time.Sleep(long(6*time.Second, time.Minute))
+				p.muteAfter.Store(0)
+				s.outage(long(4*time.Second, time.Minute), 20_000)
 				require.NoError(t, ch.Restart(context.Background()))
 			})
 			s.exactlyOnce(t, ch)
+			deduplicated(t, g)
 		})
 	}
 }
@@ -68,12 +77,16 @@ func TestClickHouseIsKilled(t *testing.T) {
 func TestClickHouseIsAway(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
-	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::logs::queue_rows=50000")
-	s := newSender(t, g.OTLPGRPCAddr())
+	set := []string{"--set=exporters::ch_batch::logs::queue_rows=50000"}
+	if atFullLength() {
+		set = append(onDisk, "--set=exporters::ch_batch::logs::queue_rows=1000000")
+	}
+	g := startGateway(t, ch.Addr(), set...)
+	s := newSender(t, g)
 	s.timeout = time.Second // far less than the outage: rows are refused and sent again
 	during(s, 20_000, func() {
 		require.NoError(t, ch.Shutdown())
-		time.Sleep(long(8*time.Second, 10*time.Minute))
+		s.outage(long(8*time.Second, 10*time.Minute), long(25_000, 900_000))
 		require.NoError(t, ch.Restart(context.Background()))
 	})
 	v := s.exactlyOnce(t, ch)
@@ -81,18 +94,23 @@ func TestClickHouseIsAway(t *testing.T) {
 	assert.Zero(t, v.againDoubled, "a refused row was stored")
 }
 
-// TestClickHouseIsPaused: inserts outlive their timeout, and are stored when ClickHouse goes on.
+// TestClickHouseIsPaused after it has stored an insert and before it has answered, for much longer than the insert's timeout.
 func TestClickHouseIsPaused(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
-	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::timeout=2s")
-	s := newSender(t, g.OTLPGRPCAddr())
+	p := startProxy(t, ch.Addr())
+	g := startGateway(t, p.addr(), "--set=exporters::ch_batch::timeout=1s")
+	s := newSender(t, g)
+	s.makesTables(t, ch)
 	during(s, 10_000, func() {
+		p.loseAnswers(t, ch)
 		require.NoError(t, ch.Pause())
-		time.Sleep(long(6*time.Second, 30*time.Second))
+		s.outage(long(4*time.Second, 30*time.Second), 10_000)
+		p.muteAfter.Store(0)
 		require.NoError(t, ch.Resume())
 	})
 	s.exactlyOnce(t, ch)
+	deduplicated(t, g)
 }
 
 // TestClickHouseIsSlow: it runs a sixth of the time, so that inserts outlive a short timeout and end after all.
@@ -100,7 +118,7 @@ func TestClickHouseIsSlow(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), "--set=exporters::ch_batch::timeout=200ms")
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	during(s, 10_000, func() {
 		end := time.Now().Add(long(8*time.Second, 40*time.Second))
 		for time.Now().Before(end) {
@@ -119,7 +137,7 @@ func TestAnswersAreLost(t *testing.T) {
 	ch := harness.StartClickHouse(t)
 	p := startProxy(t, ch.Addr())
 	g := startGateway(t, p.addr(), "--set=exporters::ch_batch::retry_on_failure::max_interval=500ms")
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	during(s, 10_000, func() {
 		for range 6 {
 			before := p.cuts.Load()
@@ -139,7 +157,7 @@ func TestClickHouseIsKilledInTheMiddleOfInserts(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr())
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	during(s, 30_000, func() {
 		for range 4 {
 			require.NoError(t, ch.Kill())
@@ -157,7 +175,7 @@ func TestTheGatewayIsKilled(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), onDisk...)
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	during(s, 20_000, func() {
 		for range 3 {
 			g.Kill()
@@ -169,15 +187,19 @@ func TestTheGatewayIsKilled(t *testing.T) {
 	t.Logf("sent again: %d, of which the first send had reached the disk: %d", v.again, v.againDoubled)
 }
 
-// TestBothAreKilled: ClickHouse and gateway, in turn.
+// TestBothAreKilled: ClickHouse after it has stored an insert and before it has answered, then the gateway.
 func TestBothAreKilled(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
-	g := startGateway(t, ch.Addr(), onDisk...)
-	s := newSender(t, g.OTLPGRPCAddr())
+	p := startProxy(t, ch.Addr())
+	g := startGateway(t, p.addr(), onDisk...)
+	s := newSender(t, g)
+	s.makesTables(t, ch)
 	during(s, 10_000, func() {
+		p.loseAnswers(t, ch)
 		require.NoError(t, ch.Kill())
-		time.Sleep(time.Second)
+		p.muteAfter.Store(0)
+		s.outage(time.Second, 5000)
 		g.Kill()
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = ch.Restart(context.Background()) })
@@ -185,4 +207,5 @@ func TestBothAreKilled(t *testing.T) {
 		wg.Wait()
 	})
 	s.exactlyOnce(t, ch)
+	deduplicated(t, g)
 }

@@ -7,8 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
 // proxy stands between the gateway and ClickHouse. It can lose the answer to an insert, which a server that is healthy
@@ -45,6 +49,21 @@ func startProxy(t testing.TB, backend string) *proxy {
 }
 
 func (p *proxy) addr() string { return p.l.Addr().String() }
+
+// loseAnswers lets inserts have no answer from now on, and returns when ClickHouse, which is behind the proxy, has stored one.
+func (p *proxy) loseAnswers(t testing.TB, ch *harness.ClickHouse) {
+	t.Helper()
+	p.muteAfter.Store(5000) // less than a thousand rows
+	const rows = "SELECT count() FROM " + accessLogs
+	before := ch.Uint(t, rows)
+	require.Eventually(t, func() bool { return ch.Uint(t, rows) >= before+1000 }, storedWithin, 20*time.Millisecond, "nothing is inserted")
+}
+
+// deduplicated requires that ClickHouse has recognized a retry of what it had stored.
+func deduplicated(t testing.TB, g *harness.Gateway) {
+	t.Helper()
+	assert.Positive(t, g.Metrics(t).Sum("otelcol_exporter_ch_batch_inserts_deduplicated_total", nil), "no insert was tried again after it was stored")
+}
 
 func (p *proxy) serve(wg *sync.WaitGroup) {
 	for {

@@ -32,7 +32,7 @@ func TestColumnsChangeWhileDataFlows(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), onDisk...)
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	s.makesTables(t, ch)
 	during(s, 5000, func() {
 		for _, change := range []string{
@@ -53,7 +53,7 @@ func TestTheTableIsDropped(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr())
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	s.run(1000, time.Second)
 	s.exactlyOnce(t, ch)
 	s.table = harness.Database + ".seen"
@@ -76,7 +76,7 @@ func TestAPoisonRow(t *testing.T) {
 	t.Parallel()
 	ch := harness.StartClickHouse(t)
 	g := startGateway(t, ch.Addr(), append([]string{"--set=exporters::ch_batch::dead_letter::replay=true"}, onDisk...)...)
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	bad := func() uint64 { return uint64(len(deadRows(t, g))) }
 	s.makesTables(t, ch)
 	during(s, 5000, func() {
@@ -90,8 +90,8 @@ func TestAPoisonRow(t *testing.T) {
 	assert.Equal(t, float64(bad()), g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_dead_lettered_total", nil))
 	ch.Exec(t, "ALTER TABLE "+accessLogs+" DROP CONSTRAINT good")
 	g.Restart()
-	s.exactlyOnce(t, ch)
 	require.Eventually(t, func() bool { return bad() == 0 }, storedWithin, 100*time.Millisecond, "files of stored rows are removed")
+	s.exactlyOnce(t, ch)
 }
 
 // deadRows are the files of dead letters, which hold a row each.
@@ -116,7 +116,7 @@ func TestTwoReplicasMakeTheSchemaAtTheSameTime(t *testing.T) {
 	sent := 0
 	for i, g := range gateways {
 		g.WaitReady()
-		s := newSender(t, g.OTLPGRPCAddr())
+		s := newSender(t, g)
 		s.next = i * 1_000_000
 		s.run(2000, time.Second)
 		senders = append(senders, s)
@@ -142,7 +142,7 @@ func TestAClusterOfTwoShards(t *testing.T) {
 	}
 	g := startGateway(t, first.Addr()+","+second.Addr(), "--set=exporters::ch_batch::routing=shards",
 		"--set=exporters::ch_batch::cluster=main", "--set=exporters::ch_batch::create_schema=false")
-	s := newSender(t, g.OTLPGRPCAddr())
+	s := newSender(t, g)
 	s.run(5000, 2*time.Second)
 	for _, ch := range []*harness.ClickHouse{first, second} {
 		s.exactlyOnce(t, ch) // each server answers for the whole cluster

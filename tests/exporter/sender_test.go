@@ -13,11 +13,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/avika-ai/avika-collector/tests/harness"
 )
 
 // sender is an OTLP client that sends access records at a rate, and again what was not acknowledged.
 type sender struct {
 	t       testing.TB
+	gateway *harness.Gateway
 	client  plogotlp.GRPCClient
 	conn    *grpc.ClientConn
 	timeout time.Duration
@@ -34,13 +37,13 @@ type sender struct {
 	next         int
 }
 
-func newSender(t testing.TB, addr string) *sender {
+func newSender(t testing.TB, g *harness.Gateway) *sender {
 	t.Helper()
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(g.OTLPGRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return &sender{
-		t: t, conn: conn, client: plogotlp.NewGRPCClient(conn), timeout: 5 * time.Second, rows: 200, workers: 8, table: accessLogs,
+		t: t, gateway: g, conn: conn, client: plogotlp.NewGRPCClient(conn), timeout: 5 * time.Second, rows: 200, workers: 8, table: accessLogs,
 		id: "request_id", event: "nginx.access", days: 1,
 		first: map[int]bool{}, again: map[int]bool{},
 	}
@@ -118,6 +121,21 @@ func (s *sender) acknowledged(start int, first bool) {
 			s.again[i] = true
 		}
 	}
+}
+
+// acked is how many rows were acknowledged until now.
+func (s *sender) acked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.first) + len(s.again)
+}
+
+// outage lasts for d, and until so many rows have been acknowledged since it began.
+func (s *sender) outage(d time.Duration, rows int) {
+	s.t.Helper()
+	before := s.acked()
+	time.Sleep(d)
+	require.Eventually(s.t, func() bool { return s.acked()-before >= rows }, storedWithin, 50*time.Millisecond, "too few rows were taken during the outage")
 }
 
 func rowID(i int) string { return fmt.Sprintf("%032x", i+1) }

@@ -71,27 +71,49 @@ func TestTheTableIsDropped(t *testing.T) {
 	assert.Less(t, ch.Uint(t, "SELECT count() FROM "+accessLogs), uint64(s.next), "the table was dropped")
 }
 
-// TestAPoisonRow among good ones: they are stored, it is dead-lettered, and comes back when it is welcome.
-func TestAPoisonRow(t *testing.T) {
+// TestPoisonRows among good ones: those are stored, bad ones are dead-lettered, and come back when they are welcome.
+func TestPoisonRows(t *testing.T) {
 	t.Parallel()
-	ch := harness.StartClickHouse(t)
-	g := startGateway(t, ch.Addr(), append([]string{"--set=exporters::ch_batch::dead_letter::replay=true"}, onDisk...)...)
-	s := newSender(t, g)
-	bad := func() uint64 { return uint64(len(deadRows(t, g))) }
-	s.makesTables(t, ch)
-	during(s, 5000, func() {
-		ch.Exec(t, "ALTER TABLE "+accessLogs+" ADD CONSTRAINT good CHECK body_bytes_sent % 5000 != 4321")
-		require.Eventually(t, func() bool { return bad() > 2 }, storedWithin, 100*time.Millisecond, "no row was dead-lettered")
-	})
-	sent := uint64(len(s.first) + len(s.again))
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		assert.Equal(c, sent, ch.Uint(c, "SELECT uniqExact(request_id) FROM "+accessLogs)+bad())
-	}, storedWithin, 100*time.Millisecond, "good rows are stored, bad ones are dead-lettered")
-	assert.Equal(t, float64(bad()), g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_dead_lettered_total", nil))
-	ch.Exec(t, "ALTER TABLE "+accessLogs+" DROP CONSTRAINT good")
-	g.Restart()
-	require.Eventually(t, func() bool { return bad() == 0 }, storedWithin, 100*time.Millisecond, "files of stored rows are removed")
-	s.exactlyOnce(t, ch)
+	const bad = "body_bytes_sent % 10000 BETWEEN 4321 AND 4323"
+	for name, check := range map[string]string{
+		"code listed":   "NOT (" + bad + ")",                            // VIOLATED_CONSTRAINT
+		"code unlisted": "bitTest(toUInt8(1), if(" + bad + ", 100, 0))", // PARAMETER_OUT_OF_BOUND
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ch := harness.StartClickHouse(t)
+			g := startGateway(t, ch.Addr(), append([]string{
+				"--set=exporters::ch_batch::dead_letter::replay=true",
+				"--set=exporters::ch_batch::retry_on_failure::initial_interval=50ms", "--set=exporters::ch_batch::retry_on_failure::max_interval=100ms",
+			}, onDisk...)...)
+			s := newSender(t, g)
+			letters := func() uint64 { return uint64(len(deadRows(t, g))) }
+			s.makesTables(t, ch)
+			during(s, 5000, func() {
+				ch.Exec(t, "ALTER TABLE "+accessLogs+" ADD CONSTRAINT good CHECK "+check)
+				require.Eventually(t, func() bool { return letters() > 3 }, storedWithin, 100*time.Millisecond, "no row was dead-lettered")
+			})
+			s.settled(t, ch)
+			stored := "SELECT uniqExact(request_id) FROM " + accessLogs
+			assert.EqualValues(t, s.acked(), ch.Uint(t, stored)+letters(), "good rows are stored, bad ones are dead-lettered")
+			assert.EqualValues(t, goodRows(s), ch.Uint(t, stored+" WHERE NOT ("+bad+")"), "a good row was dead-lettered")
+			assert.Equal(t, float64(letters()), g.Metrics(t).Sum("otelcol_exporter_ch_batch_rows_dead_lettered_total", nil))
+			ch.Exec(t, "ALTER TABLE "+accessLogs+" DROP CONSTRAINT good")
+			g.Restart()
+			require.Eventually(t, func() bool { return letters() == 0 }, storedWithin, 100*time.Millisecond, "files of stored rows are removed")
+			s.exactlyOnce(t, ch)
+		})
+	}
+}
+
+// goodRows are those of TestPoisonRows that ClickHouse never refuses.
+func goodRows(s *sender) (n int) {
+	for i := range s.next {
+		if r := i % 10_000; r < 4321 || r > 4323 {
+			n++
+		}
+	}
+	return n
 }
 
 // deadRows are the files of dead letters, which hold a row each.

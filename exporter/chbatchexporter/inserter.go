@@ -55,12 +55,15 @@ func (in *inserter) try(ctx context.Context, e *endpoint, r blockqueue.Request) 
 	if k == mistyped && o.Class == blockqueue.Permanent && e.exclude(ctx, known, r.Table, o.Err) {
 		o.Class = blockqueue.Retry
 	}
-	e.learn(known, o, k)
-	if o.Class == blockqueue.Permanent {
-		o = in.inSpiteOfViews(ctx, e, known, r, o)
+	if o.Class == blockqueue.Permanent || (k == gone || k == stale) && r.Attempt >= viewAttempt {
+		o, k = in.inSpiteOfViews(ctx, e, known, r, o)
 	}
+	e.learn(known, o, k)
 	return o, known
 }
+
+// viewAttempt is the first one at which it may be a view that lacks a table or a column: the exporter's own tables were looked after before.
+const viewAttempt = 3
 
 // onView says what an insert does when a view of the table fails.
 type onView int
@@ -72,14 +75,14 @@ const (
 
 // inSpiteOfViews tries again what was refused. It may be a view that refused: then the table has the rows, under this
 // token, and to divide them would be to store them twice.
-func (in *inserter) inSpiteOfViews(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, refused blockqueue.Outcome) blockqueue.Outcome {
-	o, _ := in.insertAt(ctx, e, known, r, ignoreView)
+func (in *inserter) inSpiteOfViews(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, refused blockqueue.Outcome) (blockqueue.Outcome, kind) {
+	o, k := in.insertAt(ctx, e, known, r, ignoreView)
 	if o.Class == blockqueue.Stored {
 		o.Code = refused.Code
 		e.log.Error("A view of a table fails: the table has the rows, the view lacks them. Put the view right",
 			zap.String("table", r.Table), zap.Error(refused.Err))
 	}
-	return o
+	return o, k
 }
 
 // choose the endpoint for an attempt.

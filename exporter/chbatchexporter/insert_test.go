@@ -84,3 +84,23 @@ func TestAViewThatLacksSomething(t *testing.T) {
 		})
 	}
 }
+
+// TestAViewInPlaceOfTheTable takes no rows: they wait until the table is back.
+func TestAViewInPlaceOfTheTable(t *testing.T) {
+	cfg := testConfig(t)
+	in := startInserter(t, cfg)
+	require.Equal(t, blockqueue.Outcome{}, in.Insert(t.Context(), accessBlock(t, "before", 100)))
+	table := cfg.Database + ".access_logs"
+	sql(t, "RENAME TABLE "+table+" TO "+table+"_kept")
+	sql(t, "CREATE VIEW "+table+" AS SELECT * FROM "+table+"_kept")
+	r := accessBlock(t, "after", 100)
+	for ; r.Attempt <= viewAttempt; r.Attempt++ {
+		o := in.Insert(t.Context(), r)
+		require.Equal(t, blockqueue.Retry, o.Class)
+		require.Equal(t, notWritable, o.Code)
+	}
+	sql(t, "DROP VIEW "+table)
+	sql(t, "RENAME TABLE "+table+"_kept TO "+table)
+	require.Equal(t, blockqueue.Outcome{}, in.Insert(t.Context(), r))
+	require.Equal(t, "200", mustQuery(t, countAccess(cfg)))
+}

@@ -58,12 +58,18 @@ func (in *inserter) try(ctx context.Context, e *endpoint, r blockqueue.Request) 
 	if o.Class == blockqueue.Permanent || (k == gone || k == stale) && r.Attempt >= viewAttempt {
 		o, k = in.inSpiteOfViews(ctx, e, known, r, o)
 	}
+	if o.Class == blockqueue.Permanent && o.Code == notWritable {
+		o.Class = blockqueue.Retry
+	}
 	e.learn(known, o, k)
 	return o, known
 }
 
 // viewAttempt is the first one at which it may be a view that lacks a table or a column: the exporter's own tables were looked after before.
 const viewAttempt = 3
+
+// notWritable is the code of a table that takes no rows, whatever they are: somebody put a view in its place.
+const notWritable = "48"
 
 // onView says what an insert does when a view of the table fails.
 type onView int

@@ -8,6 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+	zapobserver "go.uber.org/zap/zaptest/observer"
+
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
 )
 
 // otherLogs are records that are not NGINX's.
@@ -17,6 +22,25 @@ func otherLogs(n int) plog.Logs {
 		rec.SetEventName("")
 	}
 	return ld
+}
+
+// TestTablesThatAreMade need nothing ON CLUSTER, which waits for every server, also for one that is down.
+func TestTablesThatAreMade(t *testing.T) {
+	cfg := testConfig(t)
+	startInserter(t, cfg)
+	eventually(t, "1", "SELECT count() FROM "+cfg.Database+".avika_schema_versions")
+	for _, table := range rows.Tables() {
+		sql(t, "RENAME TABLE "+cfg.Database+"."+table+" TO "+cfg.Database+"."+table+schema.LocalSuffix)
+	}
+	core, logs := zapobserver.New(zap.WarnLevel)
+	set := settings()
+	set.Logger = zap.New(core)
+	next := *cfg
+	next.Schema.Cluster = "nowhere" // all that is said ON it fails
+	e := startLogs(t, &next, set, nopHost())
+	send(t, e, 0, 10)
+	eventually(t, "10", countAccess(cfg)+schema.LocalSuffix)
+	require.Empty(t, logs.All())
 }
 
 // TestALocalTableOfSomebodyElse says nothing of the table beside it where there is no cluster.

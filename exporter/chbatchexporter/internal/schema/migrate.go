@@ -54,14 +54,10 @@ const versionTable = "avika_schema_versions"
 // Ensure makes what is missing. With again, all migrations run once more: a table was dropped. It returns a version that
 // a newer exporter has recorded, else 0.
 func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, err error) {
-	if err := execAll(ctx, s, []string{
-		"CREATE DATABASE IF NOT EXISTS " + Quote(o.Database) + o.onCluster(),
-		"CREATE TABLE IF NOT EXISTS " + o.Ident(versionTable) + o.onCluster() +
-			" (version UInt32, applied DateTime DEFAULT now()) ENGINE = " + o.engine("MergeTree") + " ORDER BY version",
-	}); err != nil {
-		return 0, err
-	}
 	have, err := recorded(ctx, s, o)
+	if create := notThere(o, err); create != nil {
+		err = execAll(ctx, s, create)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -78,6 +74,28 @@ func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, e
 	}
 	return newer, align(ctx, s, o)
 }
+
+// notThere is what makes the table of versions, and the database, when err says that there is none. On a cluster each statement
+// waits for every server: one that is down must not hold up a gateway whose tables are made.
+func notThere(o *Options, err error) (create []string) {
+	var server *chconn.Error
+	if !errors.As(err, &server) {
+		return nil
+	}
+	if server.Code == unknownDatabase {
+		create = append(create, "CREATE DATABASE IF NOT EXISTS "+Quote(o.Database)+o.onCluster())
+	}
+	if server.Code == unknownDatabase || server.Code == unknownTable {
+		create = append(create, "CREATE TABLE IF NOT EXISTS "+o.Ident(versionTable)+o.onCluster()+
+			" (version UInt32, applied DateTime DEFAULT now()) ENGINE = "+o.engine("MergeTree")+" ORDER BY version")
+	}
+	return create
+}
+
+const (
+	unknownTable    = 60
+	unknownDatabase = 81
+)
 
 func (m *migration) run(ctx context.Context, s Server, o *Options, record bool) error {
 	o, err := o.forServer(ctx, s)

@@ -55,9 +55,9 @@ func TestTheUsersSettingsDoNotDoubleRows(t *testing.T) {
 // TestAViewThatLacksSomething has no say in what the table gets, once the exporter has seen to its own tables.
 func TestAViewThatLacksSomething(t *testing.T) {
 	for name, c := range map[string]struct{ to, from, lose string }{
-		"its target":                {"TO {db}.mine", "{db}.access_logs", "DROP TABLE {db}.mine SYNC"},
-		"a table that it reads":     {"ENGINE = Memory", "{db}.access_logs WHERE status NOT IN (SELECT x FROM {db}.mine)", "DROP TABLE {db}.mine SYNC"},
-		"a column that it reads":    {"ENGINE = Memory", "{db}.access_logs WHERE status NOT IN (SELECT y FROM {db}.mine)", "ALTER TABLE {db}.mine DROP COLUMN y"},
+		"its target":               {"TO {db}.mine", "{db}.access_logs", "DROP TABLE {db}.mine SYNC"},
+		"a table that it reads":    {"ENGINE = Memory", "{db}.access_logs WHERE status NOT IN (SELECT x FROM {db}.mine)", "DROP TABLE {db}.mine SYNC"},
+		"a column that it reads":   {"ENGINE = Memory", "{db}.access_logs WHERE status NOT IN (SELECT y FROM {db}.mine)", "ALTER TABLE {db}.mine DROP COLUMN y"},
 		"a database that it reads": {"ENGINE = Memory", "{db}.access_logs WHERE status NOT IN (SELECT x FROM {db}_other.mine)", "DROP DATABASE {db}_other SYNC"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,6 +43,17 @@ func TestTablesThatAreMade(t *testing.T) {
 	require.Empty(t, logs.All())
 }
 
+// TestATableThatCannotBeMade keeps no other one from being made.
+func TestATableThatCannotBeMade(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.Schema.TTL = map[string]time.Duration{"otel_logs": 0}
+	sql(t, "CREATE DATABASE "+cfg.Database)
+	sql(t, "CREATE VIEW "+cfg.Database+".access_logs AS SELECT 1 AS x")
+	e := startLogs(t, cfg, settings(), nopHost())
+	require.NoError(t, e.ConsumeLogs(context.Background(), otherLogs(10)))
+	eventually(t, "10", "SELECT count() FROM "+cfg.Database+".otel_logs")
+}
+
 // TestALocalTableOfSomebodyElse says nothing of the table beside it where there is no cluster.
 func TestALocalTableOfSomebodyElse(t *testing.T) {
 	cfg := testConfig(t)

@@ -16,15 +16,14 @@ func align(ctx context.Context, s Server, o *Options) error {
 	if err != nil {
 		return err
 	}
+	var statements []string
 	for _, t := range tables() {
 		name := o.LocalName(t.Name)
 		if query, ok := queries[name]; ok {
-			if err := execAll(ctx, s, t.alignments(o, name, query)); err != nil {
-				return err
-			}
+			statements = append(statements, t.alignments(o, name, query)...)
 		}
 	}
-	return nil
+	return execAll(ctx, s, statements)
 }
 
 // createQueries are the CREATE statements of the database's MergeTree tables.

@@ -51,7 +51,7 @@ var migrations = []migration{{version: 1, statements: func(o *Options) []string 
 // versionTable records which migrations were made, by whom it may be.
 const versionTable = "avika_schema_versions"
 
-// Ensure makes what is missing. With again, all migrations run once more: a table was dropped. It returns a version that
+// Ensure makes what is missing, as far as ClickHouse allows. With again, all migrations run once more: a table was dropped. It returns a version that
 // a newer exporter has recorded, else 0.
 func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, err error) {
 	have, err := recorded(ctx, s, o)
@@ -61,18 +61,19 @@ func Ensure(ctx context.Context, s Server, o *Options, again bool) (newer int, e
 	if err != nil {
 		return 0, err
 	}
+	var failed error
 	for _, m := range migrations {
 		if slices.Contains(have, uint32(m.version)) && !again {
 			continue
 		}
-		if err := m.run(ctx, s, o, !slices.Contains(have, uint32(m.version))); err != nil {
-			return 0, err
+		if failed = m.run(ctx, s, o, !slices.Contains(have, uint32(m.version))); failed != nil {
+			break
 		}
 	}
 	if last := migrations[len(migrations)-1].version; len(have) > 0 && int(slices.Max(have)) > last {
 		newer = int(slices.Max(have))
 	}
-	return newer, align(ctx, s, o)
+	return newer, errors.Join(failed, align(ctx, s, o))
 }
 
 // notThere is what makes the table of versions, and the database, when err says that there is none. On a cluster each statement
@@ -124,16 +125,19 @@ func recorded(ctx context.Context, s Server, o *Options) ([]uint32, error) {
 // alreadyThere are the codes of statements that another replica was quicker with.
 var alreadyThere = []chconn.Code{57, 82, 44, 15} // TABLE, DATABASE exists; column exists, duplicate column
 
+// execAll goes on behind a statement that is refused: what is wrong with one table must not keep the others from being made.
 func execAll(ctx context.Context, s Server, statements []string) error {
+	var refused []error
 	for _, sql := range statements {
 		err := s.Exec(ctx, sql)
 		var server *chconn.Error
-		if errors.As(err, &server) && slices.Contains(alreadyThere, server.Code) {
+		if err == nil || errors.As(err, &server) && slices.Contains(alreadyThere, server.Code) {
 			continue
 		}
-		if err != nil {
-			return err
+		refused = append(refused, err)
+		if server == nil {
+			break // no answer
 		}
 	}
-	return nil
+	return errors.Join(refused...)
 }

@@ -43,6 +43,18 @@ type tableSet struct {
 	columns map[string]schema.Columns
 	// excluded columns have types that values cannot be converted to.
 	excluded map[string]map[string]bool
+	// recheck is when the columns are read again though no insert asks for it, for what is missing may be back; zero: nothing is.
+	recheck time.Time
+}
+
+func newTableSet(columns map[string]schema.Columns) *tableSet {
+	t := &tableSet{columns: columns, excluded: map[string]map[string]bool{}}
+	for _, name := range rows.Tables() {
+		if len(schema.Compare(columns[name], rows.Fields(name)).Missing) > 0 {
+			t.recheck = time.Now().Add(recheckEvery)
+		}
+	}
+	return t
 }
 
 // keep accepts the columns of a table that values go into.
@@ -55,6 +67,8 @@ const (
 	// prepareEvery is the shortest time between attempts to create tables.
 	prepareEvery   = time.Second
 	prepareTimeout = 60 * time.Second
+	// recheckEvery is how long values have no column that is there again.
+	recheckEvery = time.Minute
 	// downTime is how long an endpoint that failed is avoided.
 	downTime = 5 * time.Second
 )
@@ -81,6 +95,7 @@ func (e *endpoint) Query(ctx context.Context, sql string, result proto.Result, o
 // ready returns the tables, after creating and reading them when that is due.
 func (e *endpoint) ready(ctx context.Context) (*tableSet, error) {
 	if t := e.tables.Load(); t != nil {
+		e.lookAgain(ctx, t)
 		return t, nil
 	}
 	select {
@@ -106,6 +121,25 @@ func (e *endpoint) ready(ctx context.Context) (*tableSet, error) {
 	return t, nil
 }
 
+// lookAgain makes the next insert know the columns that have come back.
+func (e *endpoint) lookAgain(ctx context.Context, known *tableSet) {
+	if known.recheck.IsZero() || time.Now().Before(known.recheck) {
+		return
+	}
+	next := *known
+	next.recheck = time.Now().Add(recheckEvery)
+	if !e.tables.CompareAndSwap(known, &next) {
+		return // somebody else does
+	}
+	columns, err := schema.Read(ctx, e, e.opts)
+	if err != nil || maps.EqualFunc(columns, known.columns, maps.Equal) {
+		return
+	}
+	t := newTableSet(columns) // without exclusions: an insert finds out whether they still hold
+	e.report(t)
+	e.tables.CompareAndSwap(&next, t)
+}
+
 func (e *endpoint) prepare(ctx context.Context) (*tableSet, error) {
 	if e.create {
 		if err := e.migrate(ctx); err != nil {
@@ -116,7 +150,7 @@ func (e *endpoint) prepare(ctx context.Context) (*tableSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the tables' columns: %w", err)
 	}
-	t := &tableSet{columns: columns, excluded: map[string]map[string]bool{}}
+	t := newTableSet(columns)
 	e.report(t)
 	return t, nil
 }
@@ -184,7 +218,7 @@ func (e *endpoint) exclude(ctx context.Context, known *tableSet, table string, c
 	if err != nil {
 		return true
 	}
-	next := &tableSet{columns: columns, excluded: maps.Clone(known.excluded)}
+	next := &tableSet{columns: columns, excluded: maps.Clone(known.excluded), recheck: time.Now().Add(recheckEvery)}
 	excluded := map[string]bool{}
 	var bad []schema.Retyped
 	for _, r := range schema.Compare(columns[table], rows.Fields(table)).Retyped {

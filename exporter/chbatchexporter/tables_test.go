@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	zapobserver "go.uber.org/zap/zaptest/observer"
 
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
 )
@@ -52,6 +53,39 @@ func TestATableThatCannotBeMade(t *testing.T) {
 	e := startLogs(t, cfg, settings(), nopHost())
 	require.NoError(t, e.ConsumeLogs(context.Background(), otherLogs(10)))
 	eventually(t, "10", "SELECT count() FROM "+cfg.Database+".otel_logs")
+}
+
+// TestAColumnThatComesBack is written again, also one that had a type that its values cannot be converted to.
+func TestAColumnThatComesBack(t *testing.T) {
+	for name, column := range map[string]string{"missing": "", "retyped": "ADD COLUMN upstream_response_time Array(Float32)"} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(t)
+			in := startInserter(t, cfg)
+			require.Equal(t, blockqueue.Outcome{}, in.Insert(t.Context(), accessBlock(t, "first", 10)))
+			change := "ALTER TABLE " + cfg.Database + ".access_logs "
+			sql(t, change+"DROP COLUMN upstream_response_time")
+			if column != "" {
+				sql(t, change+column)
+			}
+			r := accessBlock(t, "without", 10)
+			require.Equal(t, blockqueue.Retry, in.Insert(t.Context(), r).Class)
+			require.Equal(t, blockqueue.Outcome{}, in.Insert(t.Context(), r))
+			if column != "" {
+				sql(t, change+"DROP COLUMN upstream_response_time")
+			}
+			sql(t, change+"ADD COLUMN upstream_response_time Float32")
+			known := in.endpoints[0].tables.Load()
+			require.False(t, known.recheck.IsZero())
+			due := *known
+			due.recheck = time.Now()
+			in.endpoints[0].tables.Store(&due)
+			for _, token := range []string{"looks", "knows"} {
+				require.Equal(t, blockqueue.Outcome{}, in.Insert(t.Context(), accessBlock(t, token, 10)))
+			}
+			require.True(t, in.endpoints[0].tables.Load().recheck.IsZero(), "all is as it should be")
+			require.Equal(t, "10", mustQuery(t, "SELECT countIf(upstream_response_time > 0) FROM "+cfg.Database+".access_logs"))
+		})
+	}
 }
 
 // TestALocalTableOfSomebodyElse says nothing of the table beside it where there is no cluster.

@@ -103,6 +103,7 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 		`gateway_metrics: interval must not be negative`:         func(c *Config) { c.GatewayMetrics.Interval = -1 },
 		`deduplication_window must be positive, not 0`:           func(c *Config) { c.Schema.DeduplicationWindow = 0 },
 		`ttl of access_logs: 36h0m0s is not a number of whole d`: func(c *Config) { c.Schema.TTL = map[string]time.Duration{"access_logs": 36 * time.Hour} },
+		`ttl: there is no table "acess_logs"`:                    func(c *Config) { c.Schema.TTL = map[string]time.Duration{"acess_logs": 24 * time.Hour} },
 		`table_settings: x must be a number or a text`:           func(c *Config) { c.Schema.TableSettings = map[string]any{"x": []any{1}} },
 		`retry_on_failure: 'max_interval' must be non-negative`:  func(c *Config) { c.Retry.MaxInterval = -1 },
 		`identify_records needs sharding.by "agent" and sharding.on_failure "wait", is "random" and "wait"`: func(c *Config) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/schema"
 )
 
 // Validate checks what the keys say together; nested blocks check themselves.
@@ -111,6 +112,9 @@ func (c *GatewayMetricsConfig) Validate() error {
 func (c *SchemaConfig) Validate() error {
 	errs := []error{positive("deduplication_window", c.DeduplicationWindow)}
 	for table, ttl := range c.TTL {
+		if schema.TimeColumn(table) == "" {
+			errs = append(errs, fmt.Errorf("ttl: there is no table %q", table))
+		}
 		if ttl < 0 || ttl%(24*time.Hour) != 0 {
 			errs = append(errs, fmt.Errorf("ttl of %s: %v is not a number of whole days", table, ttl))
 		}

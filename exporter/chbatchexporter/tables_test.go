@@ -88,6 +88,30 @@ func TestAColumnThatComesBack(t *testing.T) {
 	}
 }
 
+// TestGrantsOnADatabaseOfContribsExporter are those of the shipped user, and CREATE DATABASE is not needed.
+func TestGrantsOnADatabaseOfContribsExporter(t *testing.T) {
+	c := rightsCase{name: "nginx_analytics"}
+	for _, g := range shippedGrants(t) {
+		c.grants = append(c.grants, strings.Replace(g, "CREATE DATABASE, ", "", 1))
+	}
+	serverWith(t, []rightsCase{c})
+	cfg := testConfig(t)
+	cfg.Database, cfg.Username = c.name, c.name
+	sql(t, "CREATE DATABASE "+c.name)
+	sql(t, strings.NewReplacer("%s.", c.name+".", "%s", ", EventName String").Replace(contribLogs))
+	core, logs := zapobserver.New(zap.WarnLevel)
+	set := settings()
+	set.Logger = zap.New(core)
+	e := startLogs(t, cfg, set, nopHost())
+	require.NoError(t, e.ConsumeLogs(context.Background(), otherLogs(10)))
+	send(t, e, 0, 10)
+	eventually(t, "10", "SELECT count() FROM "+c.name+".otel_logs")
+	eventually(t, "10", countAccess(cfg))
+	require.Empty(t, logs.All())
+	require.Contains(t, mustQuery(t, "SELECT engine_full FROM system.tables WHERE name = 'otel_logs' AND database = '"+c.name+"'"),
+		"non_replicated_deduplication_window = 10000")
+}
+
 // TestALocalTableOfSomebodyElse says nothing of the table beside it where there is no cluster.
 func TestALocalTableOfSomebodyElse(t *testing.T) {
 	cfg := testConfig(t)

@@ -41,6 +41,20 @@ func (b *numbers) Block() *nativeblock.Block { return &b.block }
 
 func (b *numbers) Reset() { b.block.Reset() }
 
+func sealedNumbers(t testing.TB, ns []uint64) *nativeblock.Sealed {
+	t.Helper()
+	b, _ := newNumbers("").(*numbers)
+	for _, n := range ns {
+		b.n.Append64(n)
+		b.block.Rows++
+	}
+	comp, err := nativeblock.NewCompressor(nativeblock.LZ4)
+	require.NoError(t, err)
+	sealed, err := b.block.Seal(comp)
+	require.NoError(t, err)
+	return sealed
+}
+
 func values(t testing.TB, b *nativeblock.Sealed) []uint64 {
 	t.Helper()
 	raw, err := b.AppendNative(nil)

@@ -247,6 +247,9 @@ func (q *Queue) buryInsert(ins *insert, cause error) (bool, error) {
 	if err != nil {
 		return false, cause
 	}
+	if len(ins.chunks) == 1 && len(blocks) == 1 { // under its token: an attempt may have stored it, and then it is no new one when it comes back
+		return true, q.bury(ins.lane.table, ins.id, blocks[0], cause)
+	}
 	var outcome error
 	for i, b := range blocks {
 		outcome = worse(outcome, q.bury(ins.lane.table, partID(ins.id, i), b, cause))

@@ -418,6 +418,24 @@ func TestWhatIsGivenUpIsBuried(t *testing.T) {
 	end(t, q)
 }
 
+// TestWhatIsGivenUpAndWasStoredComesBackUnderItsToken: the last answer of ClickHouse was lost.
+func TestWhatIsGivenUpAndWasStoredComesBackUnderItsToken(t *testing.T) {
+	f := newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake, Unsure: true, Duplicate: true} })
+	s := setup(t, f)
+	s.Retry.MaxElapsedTime = 20 * time.Millisecond
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 10))
+	g, _ := s.DeadLetter.(*graves)
+	eventually(t, "the rows are buried", func() bool { return len(g.all()) == 10 })
+	f.set(nil)
+	for id, ns := range g.rows {
+		require.NoError(t, q.Replay(context.Background(), "t", 0, id, sealedNumbers(t, ns)))
+	}
+	end(t, q)
+	f.once(10)
+}
+
 func TestShutdownBuriesWhatItCannotInsert(t *testing.T) {
 	f := newFake(t)
 	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })

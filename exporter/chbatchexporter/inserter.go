@@ -2,7 +2,6 @@ package chbatchexporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -83,6 +82,7 @@ const (
 // token, and to divide them would be to store them twice.
 func (in *inserter) inSpiteOfViews(ctx context.Context, e *endpoint, known *tableSet, r blockqueue.Request, refused blockqueue.Outcome) (blockqueue.Outcome, kind) {
 	o, k := in.insertAt(ctx, e, known, r, ignoreView)
+	o.Unsure = o.Unsure || refused.Unsure
 	if o.Class == blockqueue.Stored {
 		o.Code = refused.Code
 		e.log.Error("A view of a table fails: the table has the rows, the view lacks them. Put the view right",
@@ -127,9 +127,7 @@ func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, 
 		stmt.Settings = append(stmt.Settings, chconn.Setting{Key: "materialized_views_ignore_errors", Value: "1"})
 	}
 	var sum chconn.Summary
-	sent := false
 	err = e.pool.Do(ctx, func(c *chconn.Conn) error {
-		sent = true
 		var err error
 		sum, err = c.Insert(ctx, stmt, blocks)
 		return err
@@ -138,8 +136,7 @@ func (in *inserter) insertAt(ctx context.Context, e *endpoint, known *tableSet, 
 		return blockqueue.Outcome{Class: blockqueue.Stored, Duplicate: sum.Duplicates > 0}, unknown
 	}
 	o, k := classify(fmt.Errorf("insert into %s: %w", r.Table, err), r.Attempt)
-	var server *chconn.Error
-	o.Unsure = sent && !errors.As(err, &server)
+	o.Unsure = sum.Sent
 	return o, k
 }
 

@@ -20,8 +20,10 @@ type Statement struct {
 	Settings []Setting
 }
 
-// Summary is what ClickHouse told about a statement that succeeded.
+// Summary is what is known of an insert.
 type Summary struct {
+	// Sent: some data may have reached ClickHouse. It asks for them when it has accepted the statement: what failed before has stored nothing.
+	Sent bool
 	// Duplicates is the number of blocks that were there already.
 	Duplicates int64
 }
@@ -45,8 +47,8 @@ func (c *Conn) Query(ctx context.Context, s Statement, result proto.Result, onBl
 // Block is the body of a Data packet, complete and compressed. Sending uses it up.
 type Block = net.Buffers
 
-// Insert sends an INSERT statement and the blocks, and waits until ClickHouse has stored them. An *Error is an answer:
-// nothing is in doubt. After any other error the rows may be stored or not.
+// Insert sends an INSERT statement and the blocks, and waits until ClickHouse has stored them. After an error the rows may be stored if
+// any were sent: an *Error may be that of a view, or of a replica, which comes when the table has them.
 func (c *Conn) Insert(ctx context.Context, s Statement, blocks []Block) (Summary, error) {
 	defer c.watch(ctx)()
 	var sum Summary
@@ -56,6 +58,7 @@ func (c *Conn) Insert(ctx context.Context, s Statement, blocks []Block) (Summary
 		err = c.readAnswer(&answer{untilData: true})
 	}
 	if err == nil {
+		sum.Sent = true
 		err = c.sendBlocks(blocks)
 	}
 	// When sending fails the server may have said why before it closed.

@@ -18,6 +18,7 @@ type deadLetters struct {
 // letter says what is in the file beside it.
 type letter struct {
 	Table string    `json:"table"`
+	Shard string    `json:"shard,omitempty"`
 	Rows  int       `json:"rows"`
 	ID    string    `json:"id"`
 	Time  time.Time `json:"time"`
@@ -31,12 +32,12 @@ const (
 )
 
 // Rows implements blockqueue.DeadLetter.
-func (d *deadLetters) Rows(table, id string, block *nativeblock.Sealed, cause error) error {
+func (d *deadLetters) Rows(table, shard, id string, block *nativeblock.Sealed, cause error) error {
 	data, err := block.AppendNative(nil)
 	if err != nil {
 		return err
 	}
-	path, err := d.write(table+"-"+id, nativeExt, data, letter{Table: table, Rows: block.Rows, ID: id, Cause: cause.Error()})
+	path, err := d.write(table+"-"+id, nativeExt, data, letter{Table: table, Shard: shard, Rows: block.Rows, ID: id, Cause: cause.Error()})
 	if err != nil {
 		return err
 	}

@@ -2,14 +2,19 @@ package chbatchexporter
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/blockqueue"
+	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/rows"
 	"github.com/avika-ai/avika-collector/internal/testenv"
 )
 
@@ -28,5 +33,25 @@ func TestADeadLetterGoesBackWithAnyClient(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		assert.Equal(t, c.rows, mustQuery(t, countAccess(cfg)), c.token)
+	}
+}
+
+// TestADeadLetterGoesBackToItsShard, which may have stored the rows; one of a version that did not write it down to the first.
+func TestADeadLetterGoesBackToItsShard(t *testing.T) {
+	for name, first := range map[string]bool{"its own": false, "unknown": true} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(t)
+			cfg.DeadLetter.Directory, cfg.DeadLetter.Replay = filepath.Join(t.TempDir(), "dead"), true
+			cfg.Routing, cfg.DrainTimeout = routingShards, 100*time.Millisecond
+			shard := cfg.Endpoints[0]
+			cfg.Endpoints = []string{absent(t), shard}
+			if first {
+				cfg.Endpoints, shard = []string{shard, absent(t)}, ""
+			}
+			d := &deadLetters{dir: cfg.DeadLetter.Directory, log: zap.NewNop()}
+			require.NoError(t, d.Rows(rows.AccessLogs, shard, "abc", accessBlock(t, "abc", 10).Blocks[0], errors.New("given up")))
+			startLogs(t, cfg, settings(), nopHost())
+			eventually(t, "10", countAccess(cfg))
+		})
 	}
 }

@@ -76,7 +76,7 @@ func (e *signalExporter) Start(ctx context.Context, host component.Host) error {
 // startHelpers starts what brings rows of its own.
 func (e *signalExporter) startHelpers() error {
 	if e.cfg.DeadLetter.Replay {
-		r := &replayer{dir: e.cfg.DeadLetter.Directory, log: e.set.Logger, queue: e.queue, tables: tablesOf(e.signal)}
+		r := &replayer{dir: e.cfg.DeadLetter.Directory, log: e.set.Logger, queue: e.queue, router: e.router, tables: tablesOf(e.signal)}
 		r.start()
 		e.helpers = append(e.helpers, r)
 	}

@@ -23,6 +23,7 @@ type replayer struct {
 	dir    string
 	log    *zap.Logger
 	queue  *blockqueue.Queue
+	router *router
 	tables []string
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
@@ -95,7 +96,7 @@ func (r *replayer) replay(ctx context.Context, base, path string) error {
 	if err := os.Rename(path, replaying); err != nil {
 		return err
 	}
-	err = r.queue.Replay(ctx, l.Table, 0, l.ID, block)
+	err = r.queue.Replay(ctx, l.Table, r.router.index(l.Shard), l.ID, block)
 	switch {
 	case err == nil:
 		r.log.Info("A dead letter is stored", zap.String("table", l.Table), zap.Int("rows", block.Rows), zap.String("id", l.ID))

@@ -84,7 +84,7 @@ func (d *division) halve(p part) {
 }
 
 func (d *division) bury(p part, cause error) {
-	d.outcome = worse(d.outcome, d.q.bury(d.lane.table, p.id, p.block, cause))
+	d.outcome = worse(d.outcome, d.q.bury(d.lane, p.id, p.block, cause))
 }
 
 // buryRest gives up what is neither stored nor buried.

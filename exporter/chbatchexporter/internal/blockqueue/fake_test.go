@@ -257,12 +257,15 @@ type graves struct {
 	mu   sync.Mutex
 	rows map[string][]uint64
 	raw  int
+	// shards that rows were for.
+	shards []string
 }
 
-func (g *graves) Rows(_, id string, b *nativeblock.Sealed, _ error) error {
+func (g *graves) Rows(_, shard, id string, b *nativeblock.Sealed, _ error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.rows[id] = values(g.t, b)
+	g.shards = append(g.shards, shard)
 	return nil
 }
 

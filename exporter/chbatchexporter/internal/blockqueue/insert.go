@@ -248,11 +248,11 @@ func (q *Queue) buryInsert(ins *insert, cause error) (bool, error) {
 		return false, cause
 	}
 	if len(ins.chunks) == 1 && len(blocks) == 1 { // under its token: an attempt may have stored it, and then it is no new one when it comes back
-		return true, q.bury(ins.lane.table, ins.id, blocks[0], cause)
+		return true, q.bury(ins.lane, ins.id, blocks[0], cause)
 	}
 	var outcome error
 	for i, b := range blocks {
-		outcome = worse(outcome, q.bury(ins.lane.table, partID(ins.id, i), b, cause))
+		outcome = worse(outcome, q.bury(ins.lane, partID(ins.id, i), b, cause))
 	}
 	return true, outcome
 }
@@ -281,13 +281,13 @@ func (q *Queue) release(chunks []*chunk, err error, group uint64) {
 }
 
 // bury puts rows into the dead letters, or counts them as lost when that fails. The error says which.
-func (q *Queue) bury(table, id string, b *nativeblock.Sealed, cause error) error {
-	if err := q.set.DeadLetter.Rows(table, id, b, cause); err != nil {
-		q.set.Logger.Error("Rows are lost", zap.String("table", table), zap.Int("rows", b.Rows), zap.NamedError("cause", cause), zap.Error(err))
-		q.set.Observer.Lost(table, b.Rows)
+func (q *Queue) bury(l *lane, id string, b *nativeblock.Sealed, cause error) error {
+	if err := q.set.DeadLetter.Rows(l.table, q.set.ShardName(l.shard), id, b, cause); err != nil {
+		q.set.Logger.Error("Rows are lost", zap.String("table", l.table), zap.Int("rows", b.Rows), zap.NamedError("cause", cause), zap.Error(err))
+		q.set.Observer.Lost(l.table, b.Rows)
 		return fmt.Errorf("%w: %w", ErrLost, cause)
 	}
-	q.set.Observer.DeadLettered(table, b.Rows)
+	q.set.Observer.DeadLettered(l.table, b.Rows)
 	return fmt.Errorf("%w: %w", ErrRejected, cause)
 }
 

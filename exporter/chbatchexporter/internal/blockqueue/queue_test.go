@@ -441,12 +441,14 @@ func TestShutdownBuriesWhatItCannotInsert(t *testing.T) {
 	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
 	s := setup(t, f)
 	s.DrainTimeout = 50 * time.Millisecond
+	s.ShardName = func(shard int) string { return label("shard %d", shard) }
 	q := begin(t, s)
 	require.NoError(t, bring(q, 0, 10))
 	end(t, q)
 	end(t, q)
 	g, _ := s.DeadLetter.(*graves)
 	assert.Len(t, g.all(), 10)
+	assert.Equal(t, []string{"shard 0"}, g.shards)
 	assert.ErrorIs(t, bring(q, 10, 20), ErrClosed)
 }
 

@@ -115,8 +115,8 @@ const (
 
 // DeadLetter keeps rows that cannot be inserted. The same id may come again with the same rows.
 type DeadLetter interface {
-	// Rows of a table; cause is why.
-	Rows(table, id string, block *nativeblock.Sealed, cause error) error
+	// Rows of a table on the shard of this name; cause is why.
+	Rows(table, shard, id string, block *nativeblock.Sealed, cause error) error
 	// Raw is an entry of the storage that cannot be read.
 	Raw(id string, entry []byte, cause error) error
 }

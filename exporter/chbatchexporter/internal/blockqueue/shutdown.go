@@ -76,7 +76,7 @@ func (q *Queue) close(ctx context.Context) error {
 	}
 	left := q.settleLeft()
 	for _, c := range left {
-		_ = q.bury(c.lane.table, c.id, c.block, ErrClosed) // logged and counted there
+		_ = q.bury(c.lane, c.id, c.block, ErrClosed) // logged and counted there
 	}
 	q.release(left, ErrClosed, 0)
 	return nil

@@ -9,8 +9,12 @@ import (
 	"github.com/avika-ai/avika-collector/exporter/chbatchexporter/internal/nativeblock"
 )
 
-// maxDivisions bounds the attempts to find bad rows in one insert. What is left then is dead-lettered as it is.
-const maxDivisions = 100
+// How many attempts there are to find the bad rows of one insert: some, and more for rows that they have stored. What is left then is
+// dead-lettered as it is.
+const (
+	maxDivisions    = 100
+	rowsPerDivision = 10
+)
 
 // partID names a part of an insert. It is a function of the whole's id, so that a retry uses the same tokens and files.
 func partID(id string, part int) string { return id + "-" + strconv.Itoa(part) }
@@ -22,7 +26,8 @@ type division struct {
 	lane *lane
 	// parts that are neither stored nor buried, the next one last. They are in memory whatever became of their chunks.
 	parts []part
-	left  int
+	// left attempts; stored rows add to them.
+	left, stored int
 	// cause is the last rejection, outcome what became of rejected rows.
 	cause, outcome error
 }
@@ -63,9 +68,18 @@ func (d *division) attempt(n int, doubtful bool) Outcome {
 		if o.Class == Permanent {
 			d.cause = o.Err
 			d.halve(p)
+			continue
 		}
+		d.earn(p.block.Rows)
 	}
 	return Outcome{Class: Stored, Err: d.outcome}
+}
+
+// earn attempts for rows that were stored.
+func (d *division) earn(rows int) {
+	before := d.stored / rowsPerDivision
+	d.stored += rows
+	d.left += d.stored/rowsPerDivision - before
 }
 
 // halve puts the halves of a part in its place, or buries it.

@@ -367,6 +367,29 @@ func TestWhatIsLeftOfADivisionIsBuried(t *testing.T) {
 	}
 }
 
+// TestBadRowsDoNotBuryGoodOnes: a part that is stored makes room for the search for more.
+func TestBadRowsDoNotBuryGoodOnes(t *testing.T) {
+	var bad []uint64
+	for i := range 20 {
+		bad = append(bad, uint64(500*i+321))
+	}
+	f := newFake(t)
+	f.set(func(r Request) *Outcome {
+		if has(t, r, bad...) {
+			return &Outcome{Class: Permanent, Err: errFake}
+		}
+		return nil
+	})
+	s := setup(t, f)
+	s.MaxRows = 10_000
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 10_000))
+	g, _ := s.DeadLetter.(*graves)
+	eventually(t, "all rows are somewhere", func() bool { return f.count()+len(g.all()) == 10_000 })
+	end(t, q)
+	assert.Equal(t, bad, g.all())
+}
+
 func TestABlockOfBadRowsIsBuriedWithFewAttempts(t *testing.T) {
 	f := newFake(t)
 	var attempts atomic.Int32

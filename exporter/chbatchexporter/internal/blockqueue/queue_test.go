@@ -475,6 +475,22 @@ func TestShutdownBuriesWhatItCannotInsert(t *testing.T) {
 	assert.ErrorIs(t, bring(q, 10, 20), ErrClosed)
 }
 
+// TestAShutdownWithoutTimeKeepsOpenBlocks, in the dead letters.
+func TestAShutdownWithoutTimeKeepsOpenBlocks(t *testing.T) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 50 { // the queue's goroutine may be quicker
+		f := newFake(t)
+		s := setup(t, f)
+		s.FlushInterval = time.Hour
+		q := begin(t, s)
+		require.NoError(t, bring(q, 0, 10))
+		require.NoError(t, q.Shutdown(over))
+		g, _ := s.DeadLetter.(*graves)
+		require.Equal(t, 10, f.count()+len(g.all()))
+	}
+}
+
 func TestBlocksSpanFewDays(t *testing.T) {
 	f := newFake(t)
 	s := setup(t, f)

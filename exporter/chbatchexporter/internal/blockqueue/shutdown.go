@@ -66,6 +66,7 @@ func (q *Queue) waitForCallers(ctx context.Context) {
 
 // close deals with what is left.
 func (q *Queue) close(ctx context.Context) error {
+	q.sealDue(time.Now()) // run may have ended before it came to that
 	if q.store != nil {
 		q.commit()
 		q.settleLeft()

@@ -1,6 +1,8 @@
 package chbatchexporter
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,7 +50,8 @@ func (d *deadLetters) Rows(table, shard, id string, block *nativeblock.Sealed, c
 
 // Raw implements blockqueue.DeadLetter.
 func (d *deadLetters) Raw(id string, entry []byte, cause error) error {
-	path, err := d.write("queue-"+id, rawExt, entry, letter{ID: id, Cause: cause.Error()})
+	sum := sha256.Sum256(entry) // queues of other signals have the same ids
+	path, err := d.write("queue-"+id+"-"+hex.EncodeToString(sum[:8]), rawExt, entry, letter{ID: id, Cause: cause.Error()})
 	if err != nil {
 		return err
 	}

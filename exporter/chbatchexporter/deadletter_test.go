@@ -2,6 +2,7 @@ package chbatchexporter
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/url"
@@ -54,4 +55,26 @@ func TestADeadLetterGoesBackToItsShard(t *testing.T) {
 			eventually(t, "10", countAccess(cfg))
 		})
 	}
+}
+
+// TestAnEntryOfTheQueueComesBack that another version could not read and has put aside.
+func TestAnEntryOfTheQueueComesBack(t *testing.T) {
+	cfg := testConfig(t)
+	cfg.DeadLetter.Directory, cfg.DeadLetter.Replay = filepath.Join(t.TempDir(), "dead"), true
+	raw := []byte{1, 1}
+	for _, s := range []string{"abc", rows.AccessLogs, ""} {
+		raw = append(binary.AppendUvarint(raw, uint64(len(s))), s...)
+	}
+	raw = binary.AppendUvarint(binary.AppendVarint(raw, testTime.UnixNano()), 1)
+	raw = accessBlock(t, "abc", 10).Blocks[0].Stored(raw)
+	d := &deadLetters{dir: cfg.DeadLetter.Directory, log: zap.NewNop()}
+	require.NoError(t, d.Raw("b1", raw, errors.New("unknown version")))
+	require.NoError(t, d.Raw("b1", []byte{9}, errors.New("unknown version")), "of the queue of another signal")
+	startLogs(t, cfg, settings(), nopHost())
+	eventually(t, "10", countAccess(cfg))
+	require.Eventually(t, func() bool {
+		left, err := filepath.Glob(filepath.Join(cfg.DeadLetter.Directory, "*"))
+		require.NoError(t, err)
+		return len(left) == 2 // what nobody can read, and its description
+	}, waitFor, tick)
 }

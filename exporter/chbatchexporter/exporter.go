@@ -58,7 +58,7 @@ func (e *signalExporter) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	e.tb, e.observe = tb, newObserver(tb, e.signal, e.backend.load)
-	e.observe.startAtZero(tablesOf(e.signal))
+	e.observe.startAtZero(append(tablesOf(e.signal), blockqueue.Unreadable))
 	e.router = newRouter(e.cfg)
 	q, err := blockqueue.Start(ctx, e.settings(client))
 	if err != nil {

@@ -72,11 +72,11 @@ func (r *replayer) replayAll(ctx context.Context) error {
 	}
 	for _, e := range entries {
 		// A file that an earlier run was replaying is a letter like any other.
-		name, letter := strings.CutSuffix(strings.TrimSuffix(e.Name(), replayingExt), nativeExt)
-		if !letter {
+		file := filepath.Join(r.dir, strings.TrimSuffix(e.Name(), replayingExt))
+		if ext := filepath.Ext(file); ext != nativeExt && ext != rawExt {
 			continue
 		}
-		if err := r.replay(ctx, filepath.Join(r.dir, name), filepath.Join(r.dir, e.Name())); err != nil {
+		if err := r.replay(ctx, file, filepath.Join(r.dir, e.Name())); err != nil {
 			r.log.Error("A dead letter could not be replayed", zap.String("file", e.Name()), zap.Error(err))
 		}
 		if ctx.Err() != nil {
@@ -86,13 +86,14 @@ func (r *replayer) replayAll(ctx context.Context) error {
 	return nil
 }
 
-// replay of the file at path, whose name without extensions is base.
-func (r *replayer) replay(ctx context.Context, base, path string) error {
-	l, block, err := readLetter(base+letterExt, path)
+// replay of the file that is at path now.
+func (r *replayer) replay(ctx context.Context, file, path string) error {
+	about := strings.TrimSuffix(file, filepath.Ext(file)) + letterExt
+	l, block, err := readLetter(about, path, filepath.Ext(file))
 	if err != nil || !slices.Contains(r.tables, l.Table) {
 		return err
 	}
-	replaying := base + nativeExt + replayingExt
+	replaying := file + replayingExt
 	if err := os.Rename(path, replaying); err != nil {
 		return err
 	}
@@ -100,22 +101,22 @@ func (r *replayer) replay(ctx context.Context, base, path string) error {
 	switch {
 	case err == nil:
 		r.log.Info("A dead letter is stored", zap.String("table", l.Table), zap.Int("rows", block.Rows), zap.String("id", l.ID))
-		return errors.Join(os.Remove(replaying), os.Remove(base+letterExt))
+		return errors.Join(os.Remove(replaying), os.Remove(about))
 	case errors.Is(err, blockqueue.ErrRejected):
-		return r.forget(base, replaying)
+		return r.forget(file, about, replaying)
 	}
-	return errors.Join(err, os.Rename(replaying, base+nativeExt))
+	return errors.Join(err, os.Rename(replaying, file))
 }
 
 // forget removes a file whose rows are stored, or in newer files.
-func (r *replayer) forget(base, replaying string) error {
-	if _, err := os.Stat(base + nativeExt); err == nil {
+func (r *replayer) forget(file, about, replaying string) error {
+	if _, err := os.Stat(file); err == nil {
 		return os.Remove(replaying) // the description belongs to the newer file of that name
 	}
-	return errors.Join(os.Remove(replaying), os.Remove(base+letterExt))
+	return errors.Join(os.Remove(replaying), os.Remove(about))
 }
 
-func readLetter(about, path string) (letter, *nativeblock.Sealed, error) {
+func readLetter(about, path, ext string) (letter, *nativeblock.Sealed, error) {
 	var l letter
 	text, err := os.ReadFile(about)
 	if err != nil {
@@ -127,6 +128,11 @@ func readLetter(about, path string) (letter, *nativeblock.Sealed, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return l, nil, err
+	}
+	if ext == rawExt {
+		var block *nativeblock.Sealed
+		l.Table, l.Shard, l.ID, block, err = blockqueue.ReadEntry(data)
+		return l, block, err
 	}
 	comp, err := nativeblock.NewCompressor(nativeblock.LZ4)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestFailuresAreCountedByCode(t *testing.T) {
 	metadatatest.AssertEqualExporterChBatchBufferRows(t, tel, point(10, "signal", "logs", "table", "access_logs"), metricdatatest.IgnoreTimestamp())
 	require.NoError(t, e.Shutdown(context.Background()))
 	lost := point(10, "table", "access_logs")
-	for _, table := range []string{"error_logs", "otel_logs"} {
+	for _, table := range []string{"error_logs", "otel_logs", "unreadable"} {
 		lost = append(lost, point(0, "table", table)...)
 	}
 	metadatatest.AssertEqualExporterChBatchRowsLost(t, tel, lost, metricdatatest.IgnoreTimestamp())

@@ -42,6 +42,8 @@ type chunk struct {
 	replayed bool
 	// known ids may have been used before, by this process or another.
 	known bool
+	// unreadable chunks are in the dead letters, or kept in the storage when those cannot take them.
+	unreadable, kept bool
 }
 
 // entryVersion of what is stored.
@@ -94,6 +96,15 @@ func decodeChunk(b []byte) (*entry, error) {
 		return nil, fmt.Errorf("stored block: %w", err)
 	}
 	return e, nil
+}
+
+// ReadEntry reads an entry of the storage that another version could not read.
+func ReadEntry(raw []byte) (table, shard, id string, block *nativeblock.Sealed, err error) {
+	e, err := decodeChunk(raw)
+	if err != nil {
+		return "", "", "", nil, err
+	}
+	return e.table, e.shard, e.id, e.block, nil
 }
 
 // group is an insert of several chunks as it is stored.

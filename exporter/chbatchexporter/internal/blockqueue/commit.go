@@ -21,6 +21,10 @@ func (q *Queue) commit() {
 	}
 	q.store.deletes = append(q.store.deletes, q.done...)
 	q.done = nil
+	for _, seq := range q.kept {
+		q.store.keep(seq)
+	}
+	q.kept = nil
 	q.mu.Unlock()
 	ops := make([]*storage.Operation, 0, len(chunks)+len(groups))
 	for _, ins := range groups {

@@ -2,6 +2,7 @@ package blockqueue
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -149,6 +150,52 @@ func TestAnEntryThatCannotBeReadGoesToTheDeadLetters(t *testing.T) {
 	end(t, q)
 	g, _ := s.DeadLetter.(*graves)
 	assert.Equal(t, 1, g.raw)
+}
+
+// counted is an Observer of what is lost.
+type counted struct {
+	ignore
+	lost map[string]int
+}
+
+func (c counted) Lost(table string, rows int) { c.lost[table] += rows }
+
+// TestAnEntryThatCanNeitherBeReadNorMovedStays in the storage, however much comes after it, until a run can do one of them.
+func TestAnEntryThatCanNeitherBeReadNorMovedStays(t *testing.T) {
+	f := newFake(t)
+	f.set(func(Request) *Outcome { return &Outcome{Class: Retry, Err: errFake} })
+	d := newDisk()
+	s := setup(t, f)
+	s.Storage, s.DrainTimeout = d, 10*time.Millisecond
+	q := begin(t, s)
+	require.NoError(t, bring(q, 0, 100))
+	end(t, q)
+	raw, err := d.Get(context.Background(), chunkKey(1))
+	require.NoError(t, err)
+	newer := slices.Clone(raw)
+	newer[0]++
+	require.NoError(t, d.Set(context.Background(), chunkKey(1), newer))
+	f.set(nil)
+	g, _ := s.DeadLetter.(*graves)
+	g.full = true
+	c := counted{lost: map[string]int{}}
+	s.Observer = c
+	for run := range 2 {
+		q = begin(t, s)
+		from := 100 + 100*run
+		require.NoError(t, bring(q, from, from+100))
+		eventually(t, "the others are stored", func() bool { return f.count() == from })
+		eventually(t, "and gone", func() bool { return d.entries() == 3 }) // an entry and its spacers
+		end(t, q)
+		assert.Equal(t, run+1, c.lost[Unreadable])
+		assert.Greater(t, q.store.first, uint64(1), "it does not hold up the range")
+	}
+	require.NoError(t, d.Set(context.Background(), chunkKey(1), raw))
+	q = begin(t, s)
+	eventually(t, "it is stored by who can read it", func() bool { return f.count() == 300 })
+	eventually(t, "the storage is empty", func() bool { return d.entries() == 0 })
+	end(t, q)
+	f.once(300)
 }
 
 func TestStoredBlocksAreReadFromDiskWhenMemoryIsShort(t *testing.T) {

@@ -244,7 +244,7 @@ func (d *disk) entries() int {
 	defer d.mu.Unlock()
 	n := 0
 	for k := range d.data {
-		if k != keyFirst && k != keyNext {
+		if k != keyFirst && k != keyNext && k != keyAside {
 			n++
 		}
 	}
@@ -257,6 +257,8 @@ type graves struct {
 	mu   sync.Mutex
 	rows map[string][]uint64
 	raw  int
+	// full: there is no room for another.
+	full bool
 	// shards that rows were for.
 	shards []string
 }
@@ -272,6 +274,9 @@ func (g *graves) Rows(_, shard, id string, b *nativeblock.Sealed, _ error) error
 func (g *graves) Raw(string, []byte, error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.full {
+		return errFake
+	}
 	g.raw++
 	return nil
 }

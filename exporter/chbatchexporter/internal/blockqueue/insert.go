@@ -193,13 +193,16 @@ func (q *Queue) load(ins *insert) ([]*nativeblock.Sealed, error) {
 			blocks = append(blocks, c.block)
 			continue
 		}
+		if c.unreadable {
+			continue
+		}
 		raw, err := q.store.get(context.WithoutCancel(q.ctx), c.seq)
 		if err != nil {
 			return nil, err
 		}
 		e, err := decodeChunk(raw)
 		if err != nil {
-			q.buryRaw(c.id, raw, c.rows, c.lane.table, err)
+			c.unreadable, c.kept = true, !q.buryRaw(c.id, raw, c.rows, c.lane.table, err)
 			continue
 		}
 		blocks = append(blocks, e.block)
@@ -271,7 +274,10 @@ func (q *Queue) release(chunks []*chunk, err error, group uint64) {
 	for _, c := range chunks {
 		settleAll(c.calls, err)
 		c.calls = nil
-		if q.store != nil {
+		switch {
+		case c.kept:
+			q.kept = append(q.kept, c.seq)
+		case q.store != nil:
 			q.done = append(q.done, c.seq)
 		}
 	}
@@ -299,11 +305,14 @@ func worse(a, b error) error {
 	return a
 }
 
-func (q *Queue) buryRaw(id string, raw []byte, rows int, table string, cause error) {
+// buryRaw returns false when the entry could not be put into the dead letters, and has to stay in the storage.
+func (q *Queue) buryRaw(id string, raw []byte, rows int, table string, cause error) bool {
 	if err := q.set.DeadLetter.Raw(id, raw, cause); err != nil {
-		q.set.Logger.Error("An entry of the queue is lost", zap.String("id", id), zap.NamedError("cause", cause), zap.Error(err))
+		q.set.Logger.Error("An entry of the queue can neither be read nor put into the dead letters: it stays in the storage",
+			zap.String("id", id), zap.NamedError("cause", cause), zap.Error(err))
 		q.set.Observer.Lost(table, rows)
-		return
+		return false
 	}
 	q.set.Observer.DeadLettered(table, rows)
+	return true
 }

@@ -33,6 +33,7 @@ type Queue struct {
 	sealed   []*chunk  // not committed yet
 	grouped  []*insert // whose composition is not committed yet
 	done     []uint64  // numbers in the storage that are not needed any more
+	kept     []uint64  // numbers whose entries stay although they are in no insert any more
 	inflight int
 	draining bool
 	attempts sync.WaitGroup

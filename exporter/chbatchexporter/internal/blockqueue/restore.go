@@ -40,8 +40,7 @@ func (q *Queue) restoreChunk(seq uint64, raw []byte) *chunk {
 	e, err := decodeChunk(raw)
 	if err != nil {
 		q.set.Logger.Error("An entry of the queue cannot be read", zap.Error(err))
-		q.buryRaw(chunkKey(seq), raw, 0, "", err)
-		q.done = append(q.done, seq)
+		q.moveRaw(seq, chunkKey(seq), raw, err)
 		return nil
 	}
 	c := &chunk{
@@ -56,12 +55,20 @@ func (q *Queue) restoreChunk(seq uint64, raw []byte) *chunk {
 	return c
 }
 
+// moveRaw puts an entry into the dead letters. When that fails it stays where it is.
+func (q *Queue) moveRaw(seq uint64, key string, raw []byte, cause error) {
+	if !q.buryRaw(key, raw, 1, Unreadable, cause) {
+		q.store.keep(seq)
+		return
+	}
+	q.done = append(q.done, seq)
+}
+
 func (q *Queue) restoreGroup(seq uint64, raw []byte) *group {
 	g, err := decodeGroup(raw)
 	if err != nil {
 		q.set.Logger.Error("An entry of the queue cannot be read", zap.Error(err))
-		q.buryRaw(groupKey(seq), raw, 0, "", err)
-		q.done = append(q.done, seq)
+		q.moveRaw(seq, groupKey(seq), raw, err)
 		return nil
 	}
 	return g

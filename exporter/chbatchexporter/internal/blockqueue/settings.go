@@ -121,6 +121,9 @@ type DeadLetter interface {
 	Raw(id string, entry []byte, cause error) error
 }
 
+// Unreadable stands for the table of an entry of the storage that cannot be read. Each counts as a row: how many it holds is not known.
+const Unreadable = "unreadable"
+
 // Observer is told what happens, for metrics. Implementations do not block.
 type Observer interface {
 	Inserted(table string, rows, bytes int, took time.Duration, o Outcome)

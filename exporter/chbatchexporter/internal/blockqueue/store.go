@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +22,10 @@ type store struct {
 	gone        map[uint64]bool // numbers after first that are free again
 	// deletes that are not done yet; they go along with the next commit.
 	deletes []uint64
+	// aside are numbers outside the range, for all it is, whose entries could neither be read nor put into the dead letters: the next
+	// run tries again. Numbers of entries that are gone since are harmless.
+	aside    []uint64
+	newAside bool
 }
 
 // newStore begins with number 1: 0 is no number.
@@ -32,6 +37,7 @@ func newStore(c storage.Client, written func(time.Duration)) *store {
 const (
 	keyFirst = "first"
 	keyNext  = "next"
+	keyAside = "aside"
 )
 
 func chunkKey(seq uint64) string { return "b" + strconv.FormatUint(seq, 10) }
@@ -63,6 +69,9 @@ func (s *store) write(ctx context.Context, values []*storage.Operation) error {
 	if len(values) > 0 {
 		ops = append(ops, storage.SetOperation(keyNext, binary.LittleEndian.AppendUint64(nil, s.next)))
 	}
+	if s.newAside {
+		ops = append(ops, s.asideOp())
+	}
 	if len(ops) == 0 {
 		return nil
 	}
@@ -74,7 +83,7 @@ func (s *store) write(ctx context.Context, values []*storage.Operation) error {
 		return err
 	}
 	if err == nil {
-		s.deletes = s.deletes[:0]
+		s.deletes, s.newAside = s.deletes[:0], false
 	}
 	return err
 }
@@ -90,7 +99,10 @@ func (s *store) deleteOps() []*storage.Operation {
 	if len(s.deletes) == 0 {
 		return nil
 	}
-	ops := make([]*storage.Operation, 0, 4*len(s.deletes)+2)
+	ops := make([]*storage.Operation, 0, 4*len(s.deletes)+3)
+	if s.newAside {
+		ops = append(ops, s.asideOp())
+	}
 	for _, seq := range s.deletes {
 		ops = append(ops, storage.DeleteOperation(chunkKey(seq)), storage.DeleteOperation(groupKey(seq)))
 		for _, key := range spacers(seq) {
@@ -103,6 +115,22 @@ func (s *store) deleteOps() []*storage.Operation {
 		s.first++
 	}
 	return append(ops, storage.SetOperation(keyFirst, binary.LittleEndian.AppendUint64(nil, s.first)))
+}
+
+// keep puts a number aside.
+func (s *store) keep(seq uint64) {
+	s.gone[seq] = true
+	if !slices.Contains(s.aside, seq) {
+		s.aside, s.newAside = append(s.aside, seq), true
+	}
+}
+
+func (s *store) asideOp() *storage.Operation {
+	var b []byte
+	for _, seq := range s.aside {
+		b = binary.LittleEndian.AppendUint64(b, seq)
+	}
+	return storage.SetOperation(keyAside, b)
 }
 
 // get reads a chunk.
@@ -118,9 +146,12 @@ var errNotStored = errors.New("the block is not in the storage")
 
 // readRange reads which numbers may be in use.
 func (s *store) readRange(ctx context.Context) error {
-	first, next := storage.GetOperation(keyFirst), storage.GetOperation(keyNext)
-	if err := s.client.Batch(ctx, first, next); err != nil {
+	first, next, aside := storage.GetOperation(keyFirst), storage.GetOperation(keyNext), storage.GetOperation(keyAside)
+	if err := s.client.Batch(ctx, first, next, aside); err != nil {
 		return err
+	}
+	for b := aside.Value; len(b) >= 8; b = b[8:] {
+		s.aside = append(s.aside, binary.LittleEndian.Uint64(b))
 	}
 	for _, v := range []struct {
 		op *storage.Operation
@@ -143,23 +174,42 @@ func (s *store) readRange(ctx context.Context) error {
 // scan calls fn for all numbers in use with what is under them.
 func (s *store) scan(ctx context.Context, fn func(seq uint64, chunk, group []byte)) error {
 	const page = 32
+	aside := slices.Clone(s.aside)
+	if err := s.read(ctx, aside, fn); err != nil {
+		return err
+	}
 	for from := s.first; from < s.next; from += page {
-		to := min(from+page, s.next)
-		var ops []*storage.Operation
-		for seq := from; seq < to; seq++ {
-			ops = append(ops, storage.GetOperation(chunkKey(seq)), storage.GetOperation(groupKey(seq)))
+		var seqs []uint64
+		for seq := from; seq < min(from+page, s.next); seq++ {
+			if !slices.Contains(aside, seq) {
+				seqs = append(seqs, seq)
+			}
 		}
-		if err := s.client.Batch(ctx, ops...); err != nil {
+		if err := s.read(ctx, seqs, fn); err != nil {
 			return err
 		}
-		for i := 0; i < len(ops); i += 2 {
-			seq := from + uint64(i/2)
-			if ops[i].Value == nil && ops[i+1].Value == nil {
-				s.gone[seq] = true
-				continue
-			}
-			fn(seq, ops[i].Value, ops[i+1].Value)
+	}
+	return nil
+}
+
+func (s *store) read(ctx context.Context, seqs []uint64, fn func(seq uint64, chunk, group []byte)) error {
+	if len(seqs) == 0 {
+		return nil
+	}
+	ops := make([]*storage.Operation, 0, 2*len(seqs))
+	for _, seq := range seqs {
+		ops = append(ops, storage.GetOperation(chunkKey(seq)), storage.GetOperation(groupKey(seq)))
+	}
+	if err := s.client.Batch(ctx, ops...); err != nil {
+		return err
+	}
+	for i, seq := range seqs {
+		chunk, group := ops[2*i].Value, ops[2*i+1].Value
+		if chunk == nil && group == nil {
+			s.gone[seq] = true
+			continue
 		}
+		fn(seq, chunk, group)
 	}
 	return nil
 }

@@ -47,8 +47,8 @@ func ThisMachine(tables string) Machine {
 	return m
 }
 
-// createFile says what an empty file costs in a folder, in µs; 0 where none can be made.
-// On ext4 without a journal it is ten times as much as with one, because it passes over inodes that were free for less than a minute.
+// createFile says how long an empty file takes in a folder, in µs; 0 where none can be made. Without a journal ext4 passes over inodes that
+// were freed within the last minute, and needs up to thirty times as long (docs/adr/036).
 func createFile(dir string) float64 {
 	const files = 100
 	dir, err := os.MkdirTemp(dir, "files-")
